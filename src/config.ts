@@ -1,0 +1,221 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { messageOf, StartError } from './errors.ts';
+
+const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const flag = z
+  .union([z.boolean(), z.enum(['true', 'false', '1', '0'])])
+  .transform((v) => v === true || v === 'true' || v === '1');
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+
+/**
+ * Every setting, with its bounds and its default. config/default.yaml documents the same keys for people;
+ * a test holds the two together.
+ */
+export const configSchema = z.strictObject({
+  host: z.string().min(1).default('0.0.0.0'),
+  port: count(0, 65_535).default(8880),
+  /** Folder of everything the server keeps: database, admin key, slates. */
+  data: z.string().min(1).default('./data'),
+  adminKey: z.string().min(16, 'must have at least 16 characters').optional(),
+  publicUrl: httpUrl.optional(),
+  /** Believe X-Forwarded-* headers. */
+  trustProxy: flag.default(false),
+  databaseUrl: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .optional(),
+  log: z
+    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info') })
+    .prefault({}),
+  ffmpeg: z
+    .strictObject({
+      path: z.string().min(1).default('ffmpeg'),
+      probePath: z.string().min(1).default('ffprobe'),
+      /** Added to an encoder's niceness, so that the server itself is always served first. */
+      niceness: count(0, 19).default(5),
+      /** Threads of one encoder; 0 lets ffmpeg choose. */
+      threads: count(0, 64).default(0),
+    })
+    .prefault({}),
+  library: z
+    .strictObject({
+      watch: flag.default(true),
+      /** How long size and mtime must have been still before a file counts as whole. */
+      settleMs: ms(0, 3_600_000).default(5_000),
+      rescanMs: ms(10_000, 86_400_000).default(900_000),
+      probeTimeoutMs: ms(1_000, 600_000).default(30_000),
+      probes: count(1, 32).default(2),
+    })
+    .prefault({}),
+  playout: z
+    .strictObject({
+      horizonHours: count(48, 24 * 60).default(168),
+      extendEveryMs: ms(1_000, 86_400_000).default(300_000),
+      /** What starts within this time never changes by an edit. */
+      freezeMs: ms(0, 86_400_000).default(7_200_000),
+      keepPastHours: count(1, 24 * 60).default(168),
+    })
+    .prefault({}),
+  streaming: z
+    .strictObject({
+      /** Encoders at the same time, over all channels. */
+      maxProcesses: count(1, 1000).default(16),
+      spawnsPerSecond: z.coerce.number().min(0.1).max(1000).default(5),
+      spawnBurst: count(1, 1000).default(10),
+      /** How long an unwatched channel keeps its encoder. */
+      lingerMs: ms(0, 600_000).default(20_000),
+      /** A cold channel shows its slate when the programme is not there by then. */
+      slateAfterMs: ms(0, 10_000).default(500),
+      /** How far ahead of the wall clock the channel is sent: the buffer that a player gets. */
+      leadMs: ms(250, 10_000).default(1_250),
+      /** With less than this left of the lead, the slate takes over. */
+      slateBelowMs: ms(0, 10_000).default(500),
+      /** How often viewers are written to. */
+      writeEveryMs: ms(20, 500).default(100),
+      /** The next item's encoder is started so long before it is due. */
+      prepareMs: ms(1_000, 60_000).default(6_000),
+      /** No output of an encoder for so long, while it is needed, means that it hangs. */
+      watchdogMs: ms(500, 60_000).default(5_000),
+      retryMs: z
+        .preprocess((v) => (typeof v === 'string' ? v.split(',') : v), z.array(ms(0, 60_000)))
+        .default([500, 2_000, 8_000]),
+      ringSeconds: count(5, 300).default(30),
+      ringMegabytes: count(4, 1024).default(64),
+      /** A viewer that has taken no byte for so long is closed. */
+      viewerStallMs: ms(1_000, 300_000).default(10_000),
+      /** A viewer that had to skip so often within a minute is closed. */
+      viewerSkips: count(1, 100).default(5),
+      maxViewers: count(1, 100_000).default(2_000),
+      clockStart: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(2 ** 34)
+        .default(900_000),
+    })
+    .prefault({}),
+  guide: z
+    .strictObject({
+      days: count(1, 60).default(7),
+      language: z
+        .string()
+        .regex(/^[a-z]{2,3}$/, 'must be an ISO 639 code')
+        .default('en'),
+    })
+    .prefault({}),
+  shutdownMs: ms(1_000, 600_000).default(30_000),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** Environment variables with a name of their own; every other key is AIRCHECK_ and its path, such as AIRCHECK_STREAMING_LINGER_MS. */
+const namedVariables: Record<string, string> = { DATABASE_URL: 'databaseUrl', AIRCHECK_CONFIG: '' };
+
+/**
+ * Reads defaults, then the user's file, then the environment. Throws StartError that names every wrong key.
+ *
+ * @param file the user's YAML file; by default what AIRCHECK_CONFIG names, or nothing
+ */
+export function loadConfig(env: NodeJS.ProcessEnv, file: string | undefined = env.AIRCHECK_CONFIG): Config {
+  const fromFile = file === undefined ? {} : readConfigFile(file);
+  const merged = structuredClone(fromFile) as Record<string, unknown>;
+  const sources = new Map<string, string>();
+  const unknown: string[] = [];
+  const paths = new Map(keyPaths(configSchema).map((path) => [variableName(path), path]));
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || value === '' || name in namedVariables || !name.startsWith('AIRCHECK_'))
+      continue;
+    const path = paths.get(name);
+    if (path === undefined) {
+      unknown.push(name);
+      continue;
+    }
+    set(merged, path, value);
+    sources.set(path.join('.'), name);
+  }
+  if (env.DATABASE_URL) {
+    set(merged, ['databaseUrl'], env.DATABASE_URL);
+    sources.set('databaseUrl', 'DATABASE_URL');
+  }
+  const result = configSchema.safeParse(merged);
+  const problems = unknown.map((name) => `${name}: there is no such setting`);
+  if (!result.success)
+    problems.push(...result.error.issues.flatMap((issue) => describe(issue, sources, file)));
+  if (problems.length > 0 || !result.success) {
+    throw new StartError(`The configuration is wrong:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
+      operation: 'reading the configuration',
+    });
+  }
+  return { ...result.data, data: absolute(result.data.data) };
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  if (!existsSync(file)) {
+    throw new StartError(`The configuration file ${file} does not exist.`, {
+      operation: 'reading the configuration',
+    });
+  }
+  try {
+    const value: unknown = parseYaml(readFileSync(file, 'utf8')) ?? {};
+    if (typeof value !== 'object' || Array.isArray(value))
+      throw new Error('it is not a mapping of keys to values');
+    return value as Record<string, unknown>;
+  } catch (error) {
+    throw new StartError(`The configuration file ${file} cannot be read: ${messageOf(error)}`, {
+      operation: 'reading the configuration',
+      cause: error,
+    });
+  }
+}
+
+function describe(issue: z.core.$ZodIssue, sources: Map<string, string>, file: string | undefined): string[] {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(
+      (key) => `${path === '' ? key : `${path}.${key}`} in ${file}: there is no such setting`,
+    );
+  }
+  const source = sources.get(path) ?? (file === undefined ? 'the defaults' : file);
+  return [`${path} (from ${source}): ${issue.message}`];
+}
+
+/** Paths of all leaves of the schema. */
+function keyPaths(schema: z.ZodType, prefix: string[] = []): string[][] {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodObject)) return [prefix];
+  return Object.entries(inner.shape).flatMap(([key, value]) =>
+    keyPaths(value as z.ZodType, [...prefix, key]),
+  );
+}
+
+function unwrap(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
+    return unwrap(schema.unwrap() as z.ZodType);
+  }
+  return schema;
+}
+
+function variableName(path: string[]): string {
+  return `AIRCHECK_${path.map((key) => key.replace(/[A-Z]/g, (c) => `_${c}`)).join('_')}`.toUpperCase();
+}
+
+function set(target: Record<string, unknown>, path: string[], value: string): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const child = target[key];
+  const next = typeof child === 'object' && child !== null && !Array.isArray(child) ? child : {};
+  target[key] = next;
+  set(next as Record<string, unknown>, rest, value);
+}
+
+function absolute(path: string): string {
+  return isAbsolute(path) ? path : resolve(path);
+}

@@ -1,0 +1,175 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  bigserial,
+  boolean,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import type { ProfileSpec } from '../ffmpeg/profile.ts';
+import type { CollectionQuery, MediaProbe } from '../library/media.ts';
+import type { Cursors, ItemReason, Schedule } from '../schedule/types.ts';
+
+/** An instant: `timestamptz` with milliseconds in the database, epoch milliseconds in code. */
+const instant = customType<{ data: number; driverData: string | Date }>({
+  dataType: () => 'timestamp(3) with time zone',
+  toDriver: (ms) => new Date(ms).toISOString(),
+  fromDriver: (value) => new Date(value).getTime(),
+});
+
+const now = sql`now()`;
+
+/** Small facts about this installation, such as its instance id. */
+export const settings = pgTable('settings', {
+  key: text().primaryKey(),
+  value: jsonb().$type<unknown>().notNull(),
+});
+
+/** A folder of recorded media. */
+export const libraries = pgTable('libraries', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull(),
+  /** Absolute, without a slash at the end. */
+  path: text().notNull().unique(),
+  createdAt: instant('created_at').notNull().default(now),
+  scannedAt: instant('scanned_at'),
+});
+
+/** One playable file. It is never deleted because its file is away: it becomes `unavailable`. */
+export const media = pgTable(
+  'media',
+  {
+    id: uuid().primaryKey().defaultRandom(),
+    libraryId: uuid('library_id')
+      .notNull()
+      .references(() => libraries.id, { onDelete: 'cascade' }),
+    /** Relative to the library's folder, with `/`. */
+    path: text().notNull(),
+    size: bigint({ mode: 'number' }).notNull(),
+    mtimeMs: bigint('mtime_ms', { mode: 'number' }).notNull(),
+    state: text({ enum: ['ready', 'failed', 'unavailable'] }).notNull(),
+    /** Why it is not ready, for a person. */
+    reason: text(),
+    durationMs: integer('duration_ms'),
+    probe: jsonb().$type<MediaProbe>(),
+    kind: text({ enum: ['movie', 'episode', 'other'] }).notNull(),
+    title: text().notNull(),
+    show: text(),
+    season: integer(),
+    episode: integer(),
+    year: integer(),
+    /** Original air date, YYYY-MM-DD. */
+    aired: text(),
+    plot: text(),
+    genres: text().array().notNull().default(sql`'{}'::text[]`),
+    rating: text(),
+    addedAt: instant('added_at').notNull().default(now),
+    updatedAt: instant('updated_at').notNull().default(now),
+  },
+  (t) => [
+    uniqueIndex('media_library_path').on(t.libraryId, t.path),
+    index('media_state_title').on(t.state, t.title),
+    index('media_show').on(t.show, t.season, t.episode),
+  ],
+);
+
+/** An ordered list of media, or a saved query that is evaluated when a plan is made. */
+export const collections = pgTable('collections', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull().unique(),
+  kind: text({ enum: ['manual', 'query'] }).notNull(),
+  query: jsonb().$type<CollectionQuery>(),
+  createdAt: instant('created_at').notNull().default(now),
+  updatedAt: instant('updated_at').notNull().default(now),
+});
+
+export const collectionMedia = pgTable(
+  'collection_media',
+  {
+    collectionId: uuid('collection_id')
+      .notNull()
+      .references(() => collections.id, { onDelete: 'cascade' }),
+    position: integer().notNull(),
+    mediaId: uuid('media_id')
+      .notNull()
+      .references(() => media.id, { onDelete: 'cascade' }),
+  },
+  (t) => [
+    primaryKey({ columns: [t.collectionId, t.position] }),
+    index('collection_media_media').on(t.mediaId),
+  ],
+);
+
+export const profiles = pgTable('profiles', {
+  id: uuid().primaryKey().defaultRandom(),
+  name: text().notNull().unique(),
+  spec: jsonb().$type<ProfileSpec>().notNull(),
+});
+
+export const channels = pgTable('channels', {
+  id: uuid().primaryKey().defaultRandom(),
+  /** A decimal string: "5", "5.1". */
+  number: text().notNull().unique(),
+  name: text().notNull(),
+  group: text('group_title').notNull().default(''),
+  logoUrl: text('logo_url'),
+  /** The channel's id in M3U and XMLTV. Made once, never changed: players key their mappings by it. */
+  guideId: text('guide_id').notNull().unique(),
+  profileId: uuid('profile_id')
+    .notNull()
+    .references(() => profiles.id),
+  enabled: boolean().notNull().default(true),
+  /** IANA zone of the schedule's wall-clock rules. */
+  zone: text().notNull().default('UTC'),
+  seed: integer().notNull().default(1),
+  schedule: jsonb().$type<Schedule>().notNull(),
+  createdAt: instant('created_at').notNull().default(now),
+  updatedAt: instant('updated_at').notNull().default(now),
+});
+
+/**
+ * The plan as stored: rows `[startsAt, endsAt)` of a channel, without a hole. The migration adds an
+ * exclusion constraint on (channel, time range), so that an overlap is impossible.
+ */
+export const playoutItems = pgTable(
+  'playout_items',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    channelId: uuid('channel_id')
+      .notNull()
+      .references(() => channels.id, { onDelete: 'cascade' }),
+    startsAt: instant('starts_at').notNull(),
+    endsAt: instant('ends_at').notNull(),
+    kind: text({ enum: ['program', 'filler', 'offline'] }).notNull(),
+    mediaId: uuid('media_id').references(() => media.id, { onDelete: 'set null' }),
+    /** Milliseconds into the media. */
+    inMs: integer('in_ms'),
+    outMs: integer('out_ms'),
+    slot: text(),
+    filler: text(),
+    /** Items of one guide entry share a number; null is hidden. */
+    guide: integer(),
+    why: jsonb().$type<ItemReason>(),
+  },
+  (t) => [index('playout_items_channel_ends').on(t.channelId, t.endsAt)],
+);
+
+/** The planner's cursors as they were when the rows before `at` had been planned. */
+export const playoutCheckpoints = pgTable(
+  'playout_checkpoints',
+  {
+    channelId: uuid('channel_id')
+      .notNull()
+      .references(() => channels.id, { onDelete: 'cascade' }),
+    at: instant().notNull(),
+    cursors: jsonb().$type<Cursors>().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.channelId, t.at] })],
+);
