@@ -80,6 +80,8 @@ export const configSchema = z.strictObject({
       prepareMs: ms(1_000, 60_000).default(6_000),
       /** No output of an encoder for so long, while it is needed, means that it hangs. */
       watchdogMs: ms(500, 60_000).default(5_000),
+      /** The first output of an encoder may take so long: disks spin up, networks wake. */
+      startTimeoutMs: ms(500, 120_000).default(10_000),
       retryMs: z
         .preprocess((v) => (typeof v === 'string' ? v.split(',') : v), z.array(ms(0, 60_000)))
         .default([500, 2_000, 8_000]),

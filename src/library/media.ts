@@ -23,6 +23,8 @@ export interface VideoStream {
   /** Sample aspect ratio as num:den; 1:1 when unknown. */
   sampleAspect: { num: number; den: number };
   pixelFormat?: string;
+  /** The picture track's own length, where the file says it. */
+  durationMs?: number;
   /** Average and lowest common frame rate; they differ where the rate varies. */
   frameRate?: { num: number; den: number };
   lowestRate?: { num: number; den: number };

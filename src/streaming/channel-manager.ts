@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { NotFoundError, UnavailableError } from '../errors.ts';
+import { ticksToMs } from '../mpegts/clock.ts';
+import type { LineupChannel } from '../playout/lineup.ts';
+import type { TimelineItem } from '../playout/timeline.ts';
+import { Channel, type OnAir } from './channel.ts';
+import type { ProcessPoolManager } from './process-pool.ts';
+import type { SlateStore } from './slate.ts';
+import { Viewer, type ViewerEnd } from './viewer.ts';
+
+/** Where the channels and their timelines come from; it answers from memory. */
+export interface Lineup {
+  channel(idOrNumber: string): LineupChannel | undefined;
+  itemAt(channelId: string, at: number): TimelineItem | undefined;
+  /** Tells of channels whose timeline or description has changed. */
+  subscribe(listener: (channelId: string) => void): () => void;
+}
+
+export interface StreamStatus {
+  channelId: string;
+  number: string;
+  name: string;
+  state: OnAir;
+  /** Why the slate is shown. */
+  reason?: string;
+  item?: { id: number; kind: string; title?: string; offsetMs: number; endsAt: number };
+  encoderPids: number[];
+  startedAt: number;
+  leadMs: number;
+  joints: number;
+  bufferBytes: number;
+  viewers: {
+    id: string;
+    address: string;
+    userAgent: string;
+    connectedAt: number;
+    bytes: number;
+    lagMs: number;
+    skips: number;
+  }[];
+}
+
+/** The channels on air. Each exists while somebody watches, and a little longer. */
+export class ChannelManager {
+  private readonly channels = new Map<string, Channel>();
+  private readonly unsubscribe: () => void;
+  private closed = false;
+
+  constructor(
+    private readonly deps: {
+      lineup: Lineup;
+      pool: ProcessPoolManager;
+      slates: SlateStore;
+      settings: Config['streaming'];
+      threads: number;
+      log: Logger;
+    },
+  ) {
+    this.unsubscribe = deps.lineup.subscribe((id) => this.changed(id));
+  }
+
+  /** The channel that a stream address means. Throws NotFoundError for an unknown or disabled one. */
+  find(idOrNumber: string): LineupChannel {
+    const channel = this.deps.lineup.channel(idOrNumber);
+    if (channel === undefined || !channel.enabled) {
+      throw new NotFoundError(`There is no channel ${idOrNumber}.`, { operation: 'tuning' });
+    }
+    return channel;
+  }
+
+  /**
+   * Connects a player to a channel; `accept` is called to send the headers when nothing can go wrong any
+   * more. Throws NotFoundError, or UnavailableError when there is no encoder or no place for the viewer.
+   */
+  async tune(idOrNumber: string, response: ServerResponse, accept: () => void): Promise<void> {
+    const description = this.find(idOrNumber);
+    if (this.viewers >= this.deps.settings.maxViewers) {
+      throw new UnavailableError('The server has as many viewers as it may (streaming.maxViewers).', {
+        operation: 'tuning',
+        retryAfterSeconds: 30,
+      });
+    }
+    const { spec } = description.profile;
+    const slate = this.deps.slates.peek(spec) ?? (await this.deps.slates.get(spec));
+    if (response.destroyed) return;
+    if (this.closed) throw new UnavailableError('The server is stopping.', { operation: 'tuning' });
+    const channel =
+      this.channels.get(description.id) ??
+      this.open(
+        new Channel({
+          channel: description,
+          itemAt: (at) => this.deps.lineup.itemAt(description.id, at),
+          pool: this.deps.pool,
+          slate,
+          settings: this.deps.settings,
+          threads: this.deps.threads,
+          log: this.deps.log.child({ channel: description.number }),
+          onIdle: () => this.close(description.id, 'channel-gone'),
+        }),
+      );
+    accept();
+    channel.join(this.viewer(channel, response));
+  }
+
+  get viewers(): number {
+    let count = 0;
+    for (const channel of this.channels.values()) count += channel.viewers.size;
+    return count;
+  }
+
+  streams(): StreamStatus[] {
+    return [...this.channels.values()].map(statusOf);
+  }
+
+  stream(channelId: string): StreamStatus | undefined {
+    const channel = this.channels.get(channelId);
+    return channel === undefined ? undefined : statusOf(channel);
+  }
+
+  /** Ends all streams on a packet boundary. May be called twice. */
+  async stop(): Promise<void> {
+    this.closed = true;
+    this.unsubscribe();
+    for (const id of [...this.channels.keys()]) this.close(id, 'server-stopped');
+    await this.deps.pool.stop();
+  }
+
+  private open(channel: Channel): Channel {
+    this.channels.set(channel.channel.id, channel);
+    this.deps.log.info({ channel: channel.channel.number }, 'channel on air');
+    return channel;
+  }
+
+  private close(id: string, reason: 'server-stopped' | 'channel-gone'): void {
+    const channel = this.channels.get(id);
+    if (channel === undefined) return;
+    this.channels.delete(id);
+    channel.stop(reason);
+    this.deps.log.info({ channel: channel.channel.number }, 'channel off air');
+  }
+
+  private changed(id: string): void {
+    const channel = this.channels.get(id);
+    if (channel === undefined) return;
+    if (this.deps.lineup.channel(id)?.enabled) channel.timelineChanged();
+    else this.close(id, 'channel-gone');
+  }
+
+  private viewer(channel: Channel, response: ServerResponse): Viewer {
+    const { settings, log } = this.deps;
+    return new Viewer({
+      id: randomUUID(),
+      response,
+      ring: channel.ring,
+      limits: { stallMs: settings.viewerStallMs, skips: settings.viewerSkips },
+      now: () => performance.now(),
+      onEnd: (viewer: Viewer, reason: ViewerEnd) => {
+        channel.leave(viewer);
+        const fields = {
+          channel: channel.channel.number,
+          viewer: viewer.id,
+          address: viewer.address,
+          reason,
+        };
+        log.info({ ...fields, bytes: viewer.bytes }, 'viewer gone');
+      },
+    });
+  }
+}
+
+function statusOf(channel: Channel): StreamStatus {
+  const { item, reason } = channel;
+  const title = item.media?.title;
+  return {
+    channelId: channel.channel.id,
+    number: channel.channel.number,
+    name: channel.channel.name,
+    state: channel.onAir,
+    ...(reason === undefined ? {} : { reason }),
+    item: {
+      id: item.id,
+      kind: item.kind,
+      ...(title === undefined ? {} : { title }),
+      offsetMs: Date.now() - item.startsAt,
+      endsAt: item.endsAt,
+    },
+    encoderPids: channel.pids,
+    startedAt: channel.startedAt,
+    leadMs: Math.round(channel.leadMs),
+    joints: channel.joints,
+    bufferBytes: channel.ring.bytes,
+    viewers: [...channel.viewers].map((viewer) => ({
+      id: viewer.id,
+      address: viewer.address,
+      userAgent: viewer.userAgent,
+      connectedAt: viewer.connectedAt,
+      bytes: viewer.bytes,
+      lagMs: Math.round(ticksToMs(viewer.lagTicks)),
+      skips: viewer.skips,
+    })),
+  };
+}

@@ -1,0 +1,392 @@
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { msToTicks, ticksPerSecond, ticksToMs } from '../mpegts/clock.ts';
+import { Muxer } from '../mpegts/muxer.ts';
+import { Splicer } from '../mpegts/splicer.ts';
+import type { LineupChannel } from '../playout/lineup.ts';
+import type { TimelineItem } from '../playout/timeline.ts';
+import type { ProcessPoolManager } from './process-pool.ts';
+import { Programme } from './programme.ts';
+import { Ring } from './ring.ts';
+import type { Slate } from './slate.ts';
+import { SlateSource } from './slate-source.ts';
+import type { Source } from './source.ts';
+import type { Viewer, ViewerEnd } from './viewer.ts';
+
+export interface ChannelDeps {
+  channel: LineupChannel;
+  /** What is scheduled at an instant (epoch milliseconds); never waits. */
+  itemAt: (at: number) => TimelineItem | undefined;
+  pool: ProcessPoolManager;
+  slate: Slate;
+  settings: Config['streaming'];
+  threads: number;
+  log: Logger;
+  /** Nobody has watched for the linger time. */
+  onIdle: () => void;
+}
+
+export type OnAir = 'starting' | 'programme' | 'slate';
+
+/** The slate is sent so far beyond its own threshold at a time, to begin with whole pictures to decode. */
+const slateStepTicks = msToTicks(250);
+/** A viewer may be dropped into the programme this much early, which spares it a key frame's wait. */
+const entryAheadTicks = msToTicks(250);
+/** A place without a plan is looked at again after so long. */
+const unplannedMs = 5_000;
+
+/**
+ * A channel while it is watched: one endless stream from one programme after the other, with the slate
+ * wherever there is none. Every instant of the timeline has one tick of the stream's clock, and keeps it, so
+ * the channel cannot drift: what comes late is left out, what is missing is filled.
+ */
+export class Channel {
+  readonly viewers = new Set<Viewer>();
+  readonly ring: Ring;
+  readonly startedAt = Date.now();
+  private readonly startedMono = performance.now();
+  private readonly frameTicks: number;
+  private readonly muxer: Muxer;
+  private readonly splicer: Splicer;
+  private current: Programme;
+  private next: Programme | undefined;
+  private slateSource: SlateSource | undefined;
+  private sending = false;
+  private timer: NodeJS.Timeout | undefined;
+  private lingerTimer: NodeJS.Timeout | undefined;
+  private stopped = false;
+  restarts = 0;
+  joints = 0;
+
+  /** Throws PoolFullError when what is on needs an encoder and there is none. */
+  constructor(private readonly deps: ChannelDeps) {
+    const { settings, channel } = deps;
+    const { video, audio } = channel.profile.spec;
+    this.frameTicks = (ticksPerSecond * video.frameRate.den) / video.frameRate.num;
+    this.ring = new Ring({
+      ticks: settings.ringSeconds * ticksPerSecond,
+      bytes: settings.ringMegabytes * 2 ** 20,
+    });
+    this.muxer = new Muxer({ provider: 'aircheck', name: channel.name });
+    this.splicer = new Splicer({
+      muxer: this.muxer,
+      clockStart: settings.clockStart,
+      frameRate: video.frameRate,
+      audioRate: audio.sampleRate,
+      silence: deps.slate.silence,
+    });
+    this.splicer.startAt(this.snap(this.tickAt(this.startedAt + settings.slateAfterMs)));
+    this.current = this.programmeAt(this.splicer.position);
+    this.current.start(this.splicer.position);
+    this.timer = setInterval(() => this.pump(), settings.writeEveryMs);
+    this.linger();
+  }
+
+  get channel(): LineupChannel {
+    return this.deps.channel;
+  }
+
+  get onAir(): OnAir {
+    if (!this.sending) return 'starting';
+    return this.slateSource === undefined ? 'programme' : 'slate';
+  }
+
+  /** Why the slate is shown, when it is. */
+  get reason(): string | undefined {
+    return this.onAir === 'slate' ? (this.current.trouble ?? 'the encoder is starting') : undefined;
+  }
+
+  get item(): TimelineItem {
+    return this.current.item;
+  }
+
+  get pids(): number[] {
+    return [this.current.pid, this.next?.pid].flatMap((pid) => pid ?? []);
+  }
+
+  /** How far the stream is ahead of the wall clock, in milliseconds. */
+  get leadMs(): number {
+    return ticksToMs(this.splicer.position - this.tickAt(this.now()));
+  }
+
+  join(viewer: Viewer): void {
+    this.viewers.add(viewer);
+    clearTimeout(this.lingerTimer);
+    this.lingerTimer = undefined;
+    this.admit(viewer);
+  }
+
+  leave(viewer: Viewer): void {
+    this.viewers.delete(viewer);
+    if (this.viewers.size === 0) this.linger();
+  }
+
+  /** The timeline has been changed: what was made ready may no longer be what comes. */
+  timelineChanged(): void {
+    if (this.next !== undefined && !this.isStill(this.next)) this.dropNext();
+    if (!this.isStill(this.current)) {
+      this.current.endTick = Math.min(this.current.endTick, this.splicer.position);
+      this.splicer.endAt(this.splicer.position);
+    }
+    this.pump();
+  }
+
+  /** Ends every viewer's stream on a packet boundary, and the encoders. May be called twice. */
+  stop(reason: Extract<ViewerEnd, 'server-stopped' | 'channel-gone'>): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    clearInterval(this.timer);
+    clearTimeout(this.lingerTimer);
+    this.current.stop();
+    this.dropNext();
+    for (const viewer of [...this.viewers]) viewer.end(reason);
+  }
+
+  /** Sends what is due. Called by the clock, and when an encoder that is waited for has something. */
+  private pump(): void {
+    if (this.stopped) return;
+    try {
+      this.turn();
+    } catch (error) {
+      // A channel that cannot go on with what is on must not take the others with it.
+      this.deps.log.error({ err: error, item: this.current.item.id }, 'the channel stumbled over its item');
+      this.current.fail(messageOf(error));
+    }
+  }
+
+  private turn(): void {
+    const nowTick = this.tickAt(this.now());
+    const target = nowTick + msToTicks(this.deps.settings.leadMs);
+    while (this.splicer.position < target) {
+      if (this.isOver(nowTick)) this.advance();
+      else if (!this.sendProgramme(target) && !this.sendSlate(nowTick, target)) break;
+    }
+    this.current.maintain(this.restartTick(nowTick));
+    this.prepareNext(nowTick);
+    this.publish();
+    for (const viewer of this.viewers) viewer.check();
+  }
+
+  /** Whether the item has been sent to its end, its last sound too, for which a little time is given. */
+  private isOver(nowTick: number): boolean {
+    const { current, splicer } = this;
+    if (splicer.position < current.endTick - this.frameTicks / 2) return false;
+    if (!current.entered || current.source === undefined) return true;
+    this.drain(current.source);
+    return current.source.ended || splicer.position < nowTick + msToTicks(this.deps.settings.slateBelowMs);
+  }
+
+  private drain(source: Source): void {
+    for (let unit = source.shift(); unit !== undefined; unit = source.shift()) {
+      if (unit.stream === 'audio') this.splicer.write(unit);
+    }
+  }
+
+  private advance(): void {
+    this.restarts += this.current.restarts;
+    this.joints++;
+    this.current.stop();
+    const expected = this.next;
+    this.next = undefined;
+    if (expected !== undefined && this.isStill(expected)) {
+      this.current = expected;
+    } else {
+      expected?.stop();
+      this.current = this.programmeAt(this.splicer.position);
+    }
+  }
+
+  /** Sends units of the programme up to `target`. Returns whether anything has moved. */
+  private sendProgramme(target: number): boolean {
+    const { current, splicer } = this;
+    const { source } = current;
+    if (source === undefined || current.abandoned) return false;
+    if (!current.entered && !this.enter(current)) return this.noticeEnd(current);
+    const before = splicer.position;
+    for (let unit = source.peek(); unit !== undefined && splicer.position < target; unit = source.peek()) {
+      source.shift();
+      const within = splicer.write(unit);
+      if (!within && unit.stream === 'video') break;
+    }
+    return splicer.position > before || this.noticeEnd(current);
+  }
+
+  /** Goes over to the programme, where one of its key frames has its place. */
+  private enter(programme: Programme): boolean {
+    const entry = programme.entry(this.sending ? this.splicer.position : undefined);
+    if (entry === undefined || entry > this.splicer.position + 1.5 * this.frameTicks) {
+      return !this.sending && entry !== undefined && this.enterFirst(programme, entry);
+    }
+    if (!this.sending) return this.enterFirst(programme, entry);
+    this.goOver(programme);
+    return true;
+  }
+
+  /** Nothing has been sent yet, so the stream can begin wherever the programme does. */
+  private enterFirst(programme: Programme, entry: number): boolean {
+    this.splicer.startAt(entry);
+    this.goOver(programme);
+    return true;
+  }
+
+  private goOver(programme: Programme): void {
+    this.slateSource = undefined;
+    this.sending = true;
+    this.splicer.begin({ shift: programme.shift, end: programme.endTick });
+    programme.markEntered();
+  }
+
+  /** A source that has ended before its item: false when it is not so. */
+  private noticeEnd(programme: Programme): boolean {
+    const { source } = programme;
+    if (source === undefined || !(source.ended || source.pictureOver)) return false;
+    // A picture or two that the media lacks at its end are no reason to start again.
+    const missing = programme.endTick - this.splicer.position;
+    if (programme.entered && missing < 4 * this.frameTicks) {
+      this.splicer.holdUntil(programme.endTick);
+      return true;
+    }
+    programme.fail(programme.endReason());
+    return false;
+  }
+
+  /** Sends the slate where it is due. Returns whether it was. */
+  private sendSlate(nowTick: number, target: number): boolean {
+    const until = Math.min(this.slateUntil(nowTick, target), this.current.endTick);
+    const { splicer } = this;
+    if (splicer.position >= until - this.frameTicks / 2) return false;
+    this.slateSource ??= this.beginSlate();
+    while (splicer.position < until - this.frameTicks / 2) splicer.write(this.slateSource.shift());
+    return true;
+  }
+
+  /** How far the slate may go now. */
+  private slateUntil(nowTick: number, target: number): number {
+    const { current, splicer } = this;
+    if (current.abandoned) return target;
+    if (!this.sending) {
+      return performance.now() - this.startedMono < this.deps.settings.slateAfterMs
+        ? splicer.position
+        : Math.max(nowTick, splicer.position) + slateStepTicks;
+    }
+    // The place where the programme can be entered is known: the slate leads up to it.
+    const entry = current.entered ? undefined : current.entry(splicer.position);
+    const floor = nowTick + msToTicks(this.deps.settings.slateBelowMs);
+    if (entry !== undefined) return Math.min(entry, target);
+    return splicer.position < floor ? floor + slateStepTicks : splicer.position;
+  }
+
+  private beginSlate(): SlateSource {
+    const { spec } = this.deps.channel.profile;
+    this.sending = true;
+    this.current.entered = false;
+    this.splicer.begin({ shift: this.splicer.position, end: Number.POSITIVE_INFINITY });
+    return new SlateSource(this.deps.slate, {
+      frameTicks: this.frameTicks,
+      audioRate: spec.audio.sampleRate,
+    });
+  }
+
+  /** Where an encoder that is started now should begin. */
+  private restartTick(nowTick: number): number {
+    const earliest = nowTick + msToTicks(this.deps.settings.slateAfterMs);
+    return this.snap(Math.max(this.splicer.position, earliest, this.current.startTick));
+  }
+
+  private prepareNext(nowTick: number): void {
+    const { current } = this;
+    const untilEnd = current.endTick - Math.max(nowTick, this.splicer.position);
+    if (untilEnd > msToTicks(this.deps.settings.prepareMs)) return;
+    this.next ??= this.programmeAt(current.endTick);
+    this.next.maintain(this.next.startTick);
+    const { source } = this.next;
+    if (source?.ended) this.next.fail(this.next.endReason());
+  }
+
+  private dropNext(): void {
+    this.next?.stop();
+    this.next = undefined;
+  }
+
+  private isStill(programme: Programme): boolean {
+    const { item } = programme;
+    const planned = this.deps.itemAt(item.startsAt);
+    return (
+      planned !== undefined &&
+      planned.startsAt === item.startsAt &&
+      planned.endsAt === item.endsAt &&
+      planned.media?.id === item.media?.id &&
+      planned.inMs === item.inMs
+    );
+  }
+
+  private programmeAt(tick: number): Programme {
+    const at = this.instantAt(tick + this.frameTicks / 2);
+    const item = this.deps.itemAt(at) ?? unplanned(at);
+    return new Programme(item, {
+      profile: this.deps.channel.profile.spec,
+      pool: this.deps.pool,
+      settings: {
+        retryMs: this.deps.settings.retryMs,
+        watchdogMs: this.deps.settings.watchdogMs,
+        startTimeoutMs: this.deps.settings.startTimeoutMs,
+        threads: this.deps.threads,
+      },
+      label: `channel ${this.deps.channel.number}`,
+      log: this.deps.log,
+      startTick: this.snap(this.tickAt(item.startsAt)),
+      endTick: this.snap(this.tickAt(item.endsAt)),
+      frameTicks: this.frameTicks,
+      onReadable: () => this.awaited() && this.pump(),
+    });
+  }
+
+  /** Whether bytes that have just come are waited for, and need not wait for the clock. */
+  private awaited(): boolean {
+    return !this.current.entered;
+  }
+
+  private publish(): void {
+    const chunk = this.muxer.take();
+    if (chunk === undefined) return;
+    this.ring.push(chunk, this.splicer.position);
+    for (const viewer of this.viewers) {
+      if (viewer.waiting) this.admit(viewer);
+      else viewer.send();
+    }
+  }
+
+  private admit(viewer: Viewer): void {
+    const entry = this.ring.entryFor(this.tickAt(this.now()) + entryAheadTicks);
+    if (entry !== undefined) viewer.enter(entry);
+  }
+
+  private linger(): void {
+    this.lingerTimer = setTimeout(() => this.deps.onIdle(), this.deps.settings.lingerMs);
+  }
+
+  /** The wall clock as this channel counts it: by a clock that is never set. */
+  private now(): number {
+    return this.startedAt + (performance.now() - this.startedMono);
+  }
+
+  private tickAt(at: number): number {
+    return this.deps.settings.clockStart + (at - this.startedAt) * 90;
+  }
+
+  private instantAt(tick: number): number {
+    return this.startedAt + ticksToMs(tick - this.deps.settings.clockStart);
+  }
+
+  /** The nearest whole frame. */
+  private snap(tick: number): number {
+    const start = this.deps.settings.clockStart;
+    return start + Math.round(Math.round((tick - start) / this.frameTicks) * this.frameTicks);
+  }
+}
+
+function unplanned(at: number): TimelineItem {
+  return { id: 0, kind: 'offline', startsAt: Math.floor(at), endsAt: Math.floor(at) + unplannedMs };
+}

@@ -1,0 +1,100 @@
+import type { ChildProcess } from 'node:child_process';
+import { setPriority } from 'node:os';
+import type { Readable } from 'node:stream';
+import { execa } from 'execa';
+
+/** Why an encoder is no more. */
+export type ExitReason =
+  | { kind: 'finished' }
+  | { kind: 'killed'; signal: NodeJS.Signals }
+  | { kind: 'failed'; code: number | undefined; stderr: string };
+
+export interface SpawnOptions {
+  file: string;
+  args: readonly string[];
+  niceness: number;
+  /** Marks the process as this server's, so that the next one finds what this one left behind. */
+  owner: string;
+}
+
+/** The variable by which a later start of the server recognises its own. */
+export const ownerVariable = 'AIRCHECK_OWNER';
+
+const stderrKept = 4_096;
+
+/** One ffmpeg that writes to its standard output. It lives until its exit event says otherwise. */
+export class EncoderProcess {
+  readonly pid: number | undefined;
+  readonly stdout: Readable;
+  readonly startedAt = Date.now();
+  /** Resolves once; never rejects. */
+  readonly exited: Promise<ExitReason>;
+  /** Set when the process has ended. */
+  exit: ExitReason | undefined;
+  private stderr = '';
+
+  constructor(private readonly options: SpawnOptions) {
+    const child = execa(options.file, options.args, {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      buffer: false,
+      reject: false,
+      // A group of its own: a kill takes what the process may have started, and a Ctrl-C here does not.
+      detached: true,
+      cleanup: false,
+      env: { [ownerVariable]: options.owner },
+    });
+    this.pid = child.pid;
+    this.stdout = child.stdout;
+    this.stdout.on('error', () => {});
+    child.stderr.on('error', () => {});
+    child.stderr.on('data', (bytes: Buffer) => {
+      this.stderr = (this.stderr + bytes.toString('utf8')).slice(-stderrKept);
+    });
+    this.exited = this.watch(child);
+    this.lowerPriority();
+  }
+
+  /** Ends the process and all that it started, at once and whatever state it is in. */
+  kill(): void {
+    if (this.exit !== undefined || this.pid === undefined) return;
+    killGroup(this.pid);
+    // Nobody reads what is still in the pipe.
+    this.stdout.destroy();
+  }
+
+  private watch(child: Pick<ChildProcess, 'once'>): Promise<ExitReason> {
+    return new Promise<ExitReason>((resolve) => {
+      const end = (reason: ExitReason) => {
+        this.exit ??= reason;
+        resolve(this.exit);
+      };
+      child.once('exit', (code, signal) => {
+        if (signal !== null) end({ kind: 'killed', signal });
+        else if (code === 0) end({ kind: 'finished' });
+        else end({ kind: 'failed', code: code ?? undefined, stderr: this.stderr.trim() });
+      });
+      child.once('error', (error) => end({ kind: 'failed', code: undefined, stderr: error.message }));
+    });
+  }
+
+  /** Before ffmpeg has made its threads, so that they inherit it. */
+  private lowerPriority(): void {
+    if (this.pid === undefined || this.options.niceness === 0) return;
+    try {
+      setPriority(this.pid, this.options.niceness);
+    } catch {
+      // It has ended already, or the system does not let us: the encoder runs as it is.
+    }
+  }
+}
+
+/** Kills a process group; one that is gone already is what was wanted. */
+export function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
