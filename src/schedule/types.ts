@@ -25,7 +25,7 @@ export const slotSchema = z.discriminatedUnion('mode', [
 export type Slot = z.infer<typeof slotSchema>;
 
 export const scheduleSchema = z.strictObject({
-  slots: z.array(slotSchema).min(1).max(500),
+  slots: z.array(slotSchema).min(1).max(500).superRefine(refuseDuplicateIds),
 });
 export type Schedule = z.infer<typeof scheduleSchema>;
 
@@ -57,7 +57,9 @@ export interface PlanInput {
 
 export interface ItemReason {
   order: Order;
+  /** The how-manieth time the collection is gone through; the first is 1. */
   cycle?: number;
+  /** The place in that cycle; the first is 1. */
   position?: number;
 }
 
@@ -90,4 +92,19 @@ export interface PlanOutput {
   items: PlanItem[];
   cursors: Cursors;
   problems: PlanProblem[];
+}
+
+/** Cursors are kept by slot id, so two slots cannot share one. */
+function refuseDuplicateIds(slots: Slot[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const [index, { id }] of slots.entries()) {
+    if (seen.has(id)) {
+      context.addIssue({
+        code: 'custom',
+        path: [index, 'id'],
+        message: `another slot is called "${id}" too`,
+      });
+    }
+    seen.add(id);
+  }
 }
