@@ -1,0 +1,65 @@
+#!/usr/bin/env node
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { version } from './app.ts';
+import { loadConfig } from './config.ts';
+import { AircheckError, messageOf } from './errors.ts';
+
+const program = new Command('aircheck')
+  .description('Turns folders of recorded media into live television channels.')
+  .version(version);
+
+program
+  .command('serve')
+  .description('run the server')
+  .option('-c, --config <file>', 'a YAML file with settings (see config/default.yaml)')
+  .action(async ({ config }: { config?: string }) => {
+    const { serve } = await import('./serve.ts');
+    await serve(loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG));
+  });
+
+program
+  .command('demo')
+  .description('make sample recordings and broadcast three channels of them')
+  .action(async () => {
+    const { demo } = await import('./demo/demo.ts');
+    await demo(process.env);
+  });
+
+program
+  .command('plan')
+  .description('plan the request in a JSON file and print the answer; "-" reads standard input')
+  .argument('<file>')
+  .action(async (file: string) => {
+    const { planRequest } = await import('./schedule/request.ts');
+    const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
+    process.stdout.write(`${JSON.stringify(planRequest(JSON.parse(text)), undefined, 2)}\n`);
+  });
+
+program
+  .command('migrate')
+  .description('bring the database up to date and exit')
+  .option('-c, --config <file>', 'a YAML file with settings')
+  .action(async ({ config }: { config?: string }) => {
+    const { openDatabase } = await import('./db/connection.ts');
+    const { createLogger } = await import('./logs/logger.ts');
+    const settings = loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG);
+    const log = createLogger(settings.log.level);
+    const { databaseUrl, data } = settings;
+    const database = await openDatabase({ databaseUrl, dataFolder: data, log });
+    await database.stop();
+    log.info('the database is up to date');
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // What is meant for a person is told without a stack.
+  const expected = error instanceof AircheckError || error instanceof SyntaxError || isFileError(error);
+  process.stderr.write(`${expected || !(error instanceof Error) ? messageOf(error) : error.stack}\n`);
+  process.exitCode = 1;
+}
+
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && 'path' in error;
+}

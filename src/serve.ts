@@ -1,0 +1,35 @@
+import { type App, startApp } from './app.ts';
+import type { Config } from './config.ts';
+import { messageOf } from './errors.ts';
+import { createLogger } from './logs/logger.ts';
+
+/** Runs the server until a signal ends it. Resolves when it has started. */
+export async function serve(config: Config): Promise<App> {
+  const log = createLogger(config.log.level);
+  const app = await startApp(config, log);
+  endOnSignals(app, config.shutdownMs);
+  process.on('exit', () => app.killEncoders());
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, `the server cannot go on: ${messageOf(error)}`);
+    process.exit(1);
+  });
+  if (app.adminKey.isNew) {
+    process.stdout.write(
+      `\nThe key of the admin API, shown this once; it is kept in ${app.adminKey.file}:\n\n  ${app.adminKey.key}\n\n`,
+    );
+  }
+  return app;
+}
+
+/** The first signal ends the server in order and in time; the second one at once. */
+function endOnSignals(app: App, deadlineMs: number): void {
+  let ending = false;
+  const end = () => {
+    if (ending) process.exit(1);
+    ending = true;
+    setTimeout(() => process.exit(1), deadlineMs).unref();
+    void app.stop().then(() => process.exit(0));
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
