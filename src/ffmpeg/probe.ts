@@ -1,0 +1,369 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { basename, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import { messageOf, ProbeError, ProcessError } from '../errors.ts';
+import type { AudioStream, MediaProbe, VideoStream } from '../library/media.ts';
+
+export interface ProbeOptions {
+  probePath: string;
+  /** For each of the one or two runs of ffprobe. */
+  timeoutMs: number;
+  signal?: AbortSignal | undefined;
+  /** Niceness of ffprobe; by default that of this process. */
+  niceness?: number | undefined;
+}
+
+/**
+ * Demuxers that a file of the library may open. Playlists (hls, concat, dash, sdp) could make ffmpeg read
+ * other files or addresses; pictures and text (image2, png_pipe, tty, subtitles) are no recordings; raw
+ * elementary streams have no times.
+ */
+export const mediaFormats =
+  'matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,avi,asf,flv,live_flv,ogg,mxf,nut,rm,wtv,dv,gxf,nsv,ivf,pva,ty';
+
+/** What belongs before `-i` wherever a file of the library is opened: that file and nothing else. */
+export const fileGuard: readonly string[] = [
+  '-protocol_whitelist',
+  'file',
+  '-format_whitelist',
+  mediaFormats,
+];
+
+/** The file as ffmpeg takes it literally, whatever its name: `-`, `%`, `:`, `?` and `#` have no meaning behind `file:`. */
+export function fileUrl(path: string): string {
+  return `file:${resolve(path)}`;
+}
+
+/** `media.durationMs` is an integer column; no recording lasts 24 days. */
+const longestMs = 2 ** 31 - 1;
+const maxOutputBytes = 4 * 1024 * 1024;
+const maxErrorChars = 4096;
+
+const entries = [
+  'format=format_name,duration,bit_rate',
+  'stream=index,codec_type,codec_name,profile,width,height,sample_aspect_ratio,pix_fmt,field_order,has_b_frames,avg_frame_rate,r_frame_rate,sample_rate,channels,channel_layout,duration',
+  'stream_disposition=default,attached_pic,timed_thumbnails,still_image,comment,visual_impaired,descriptions',
+  'stream_tags=language,DURATION',
+  'chapter=start_time',
+].join(':');
+
+/**
+ * Reads a media file with ffprobe. The duration is the container's, else the longest stream's, else the
+ * end of the last packet, for which the file is read once more; it is never assumed.
+ *
+ * Throws ProbeError, its message a reason for a person; ProcessError when there is no ffprobe, which says
+ * nothing about the file; or the signal's reason.
+ */
+export async function probeFile(path: string, options: ProbeOptions): Promise<MediaProbe> {
+  const operation = `probing ${path}`;
+  options.signal?.throwIfAborted();
+  const file = await stat(path).catch((error: unknown) => {
+    throw new ProbeError(unreadable(error), { operation, cause: error });
+  });
+  if (!file.isFile()) throw new ProbeError('it is not a file', { operation });
+  if (file.size === 0) throw new ProbeError('the file is empty', { operation });
+
+  const output = parseOutput(await describe(path, options, operation), operation);
+  const video = chooseVideo(output.streams);
+  const audio = chooseAudio(output.streams);
+  if (video === undefined && audio === undefined) {
+    throw new ProbeError('there is no picture and no sound in it', { operation });
+  }
+  const durationMs =
+    headerDurationMs(output) ?? (await readDurationMs(path, video?.index ?? audio?.index ?? 0, options));
+  if (durationMs === undefined) throw new ProbeError('its duration is unknown', { operation });
+  if (durationMs > longestMs) {
+    throw new ProbeError(`its duration cannot be ${Math.round(durationMs / 86_400_000)} days`, { operation });
+  }
+  const bitsPerSecond = output.format.bit_rate ?? (file.size * 8000) / durationMs;
+  return {
+    format: output.format.format_name,
+    durationMs,
+    bitrateKbps: Math.round(bitsPerSecond / 1000),
+    ...(video && { video: videoOf(video) }),
+    ...(audio && { audio: audioOf(audio) }),
+    chaptersMs: output.chapters
+      .map((chapter) => Math.round((chapter.start_time ?? 0) * 1000))
+      .filter((ms) => ms > 0 && ms < durationMs)
+      .sort((a, b) => a - b),
+  };
+}
+
+async function describe(path: string, options: ProbeOptions, operation: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const result = await runProbe(path, ['-show_entries', entries, '-of', 'json'], options, (chunk) => {
+    bytes += chunk.length;
+    if (bytes <= maxOutputBytes) chunks.push(chunk);
+  });
+  if (result.kind === 'timeout') {
+    throw new ProbeError(`ffprobe did not finish within ${options.timeoutMs / 1000} s`, { operation });
+  }
+  if (result.kind === 'failed') throw new ProbeError(condense(result.stderr, path), { operation });
+  if (bytes > maxOutputBytes) throw new ProbeError('it has too many streams or chapters', { operation });
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+const optionalNumber = z.coerce.number().optional().catch(undefined);
+const flag = z.number().optional().catch(undefined);
+
+const streamSchema = z.object({
+  index: z.int(),
+  codec_type: z.string().optional(),
+  codec_name: z.string().optional(),
+  profile: z.string().optional(),
+  width: optionalNumber,
+  height: optionalNumber,
+  sample_aspect_ratio: z.string().optional(),
+  pix_fmt: z.string().optional(),
+  field_order: z.string().optional(),
+  has_b_frames: optionalNumber,
+  avg_frame_rate: z.string().optional(),
+  r_frame_rate: z.string().optional(),
+  sample_rate: optionalNumber,
+  channels: optionalNumber,
+  channel_layout: z.string().optional(),
+  duration: optionalNumber,
+  disposition: z
+    .object({
+      default: flag,
+      attached_pic: flag,
+      timed_thumbnails: flag,
+      still_image: flag,
+      comment: flag,
+      visual_impaired: flag,
+      descriptions: flag,
+    })
+    .prefault({}),
+  tags: z.object({ language: z.string().optional(), DURATION: z.string().optional() }).prefault({}),
+});
+
+const outputSchema = z.object({
+  format: z.object({ format_name: z.string(), duration: optionalNumber, bit_rate: optionalNumber }),
+  streams: z.array(streamSchema).default([]),
+  chapters: z.array(z.object({ start_time: optionalNumber })).default([]),
+});
+
+type ProbeStream = z.infer<typeof streamSchema>;
+type ProbeOutput = z.infer<typeof outputSchema>;
+
+function parseOutput(json: string, operation: string): ProbeOutput {
+  try {
+    return outputSchema.parse(JSON.parse(json));
+  } catch (error) {
+    throw new ProbeError('ffprobe gave no usable answer', { operation, cause: error });
+  }
+}
+
+/** The default picture, else the first; cover art and thumbnails are none. */
+function chooseVideo(streams: readonly ProbeStream[]): ProbeStream | undefined {
+  const pictures = streams.filter(
+    ({ codec_type, codec_name, width, height, disposition: d }) =>
+      codec_type === 'video' &&
+      isKnown(codec_name) &&
+      isPositive(width) &&
+      isPositive(height) &&
+      !d.attached_pic &&
+      !d.timed_thumbnails &&
+      !d.still_image,
+  );
+  return pictures.find((stream) => stream.disposition.default) ?? pictures[0];
+}
+
+/** The default sound, else the first; comments and audio descriptions only when there is no other. */
+function chooseAudio(streams: readonly ProbeStream[]): ProbeStream | undefined {
+  const sounds = streams.filter(
+    ({ codec_type, codec_name, sample_rate, channels }) =>
+      codec_type === 'audio' && isKnown(codec_name) && isPositive(sample_rate) && isPositive(channels),
+  );
+  const main = sounds.filter(({ disposition: d }) => !d.comment && !d.visual_impaired && !d.descriptions);
+  const candidates = main.length > 0 ? main : sounds;
+  return candidates.find((stream) => stream.disposition.default) ?? candidates[0];
+}
+
+function isKnown(codec: string | undefined): boolean {
+  return codec !== undefined && codec !== 'unknown' && codec !== 'none';
+}
+
+function isPositive(value: number | undefined): boolean {
+  return value !== undefined && value > 0;
+}
+
+function videoOf(stream: ProbeStream): VideoStream {
+  const average = rational(stream.avg_frame_rate);
+  const lowest = rational(stream.r_frame_rate);
+  const frameRate = average ?? lowest;
+  return {
+    index: stream.index,
+    codec: stream.codec_name ?? '',
+    ...(stream.profile !== undefined && { profile: stream.profile }),
+    width: stream.width ?? 0,
+    height: stream.height ?? 0,
+    sampleAspect: rational(stream.sample_aspect_ratio) ?? { num: 1, den: 1 },
+    ...(stream.pix_fmt !== undefined && { pixelFormat: stream.pix_fmt }),
+    ...(frameRate && { frameRate }),
+    ...(lowest && { lowestRate: lowest }),
+    interlaced: /^(tt|bb|tb|bt)$/.test(stream.field_order ?? ''),
+    reorderDepth: stream.has_b_frames ?? 0,
+  };
+}
+
+function audioOf(stream: ProbeStream): AudioStream {
+  const language = stream.tags.language;
+  return {
+    index: stream.index,
+    codec: stream.codec_name ?? '',
+    ...(stream.profile !== undefined && { profile: stream.profile }),
+    sampleRate: stream.sample_rate ?? 0,
+    channels: stream.channels ?? 0,
+    ...(stream.channel_layout && { layout: stream.channel_layout }),
+    ...(language && language !== 'und' && { language }),
+  };
+}
+
+/** "30000/1001" or "4:3"; undefined when a side is zero, which is ffprobe's "unknown". */
+function rational(text: string | undefined): { num: number; den: number } | undefined {
+  const match = /^(\d+)[/:](\d+)$/.exec(text ?? '');
+  const num = Number(match?.[1]);
+  const den = Number(match?.[2]);
+  return num > 0 && den > 0 ? { num, den } : undefined;
+}
+
+function headerDurationMs({ format, streams }: ProbeOutput): number | undefined {
+  const seconds = isPositive(format.duration)
+    ? format.duration
+    : Math.max(0, ...streams.map((stream) => stream.duration ?? clockSeconds(stream.tags.DURATION) ?? 0));
+  return wholeMs(seconds);
+}
+
+/** Matroska's stream tag, "01:02:03.450000000". */
+function clockSeconds(text: string | undefined): number | undefined {
+  const match = /^(\d+):(\d\d):(\d\d(?:\.\d+)?)/.exec(text ?? '');
+  return match ? Number(match[1]) * 3600 + Number(match[2]) * 60 + Number(match[3]) : undefined;
+}
+
+function wholeMs(seconds: number | undefined): number | undefined {
+  const ms = Math.round((seconds ?? 0) * 1000);
+  return ms > 0 ? ms : undefined;
+}
+
+/** From the first packet's start to the last one's end. Undefined when the deadline comes before the file's end. */
+async function readDurationMs(
+  path: string,
+  stream: number,
+  options: ProbeOptions,
+): Promise<number | undefined> {
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  let rest = '';
+  const args = ['-select_streams', String(stream), '-show_entries', 'packet=pts_time,duration_time'];
+  const result = await runProbe(path, [...args, '-of', 'csv=p=0'], options, (chunk) => {
+    const lines = (rest + chunk.toString('latin1')).split('\n');
+    rest = (lines.pop() ?? '').slice(0, 1000);
+    for (const line of lines) {
+      const [start, length] = line.split(',').map(Number.parseFloat);
+      if (start === undefined || Number.isNaN(start)) continue;
+      first = Math.min(first, start);
+      last = Math.max(last, start + (length !== undefined && length > 0 ? length : 0));
+    }
+  });
+  return result.kind === 'finished' && last > first ? wholeMs(last - first) : undefined;
+}
+
+type ProbeResult = { kind: 'finished' } | { kind: 'failed'; stderr: string } | { kind: 'timeout' };
+
+/** One run of ffprobe in its own process group, killed as a whole at the deadline or on the signal. */
+async function runProbe(
+  path: string,
+  args: readonly string[],
+  options: ProbeOptions,
+  onOutput: (chunk: Buffer) => void,
+): Promise<ProbeResult> {
+  options.signal?.throwIfAborted();
+  const child = spawn(options.probePath, ['-v', 'error', ...fileGuard, ...args, '-i', fileUrl(path)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let stderr = '';
+  child.stdout.on('data', onOutput);
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-maxErrorChars);
+  });
+  if (options.niceness !== undefined) lowerPriority(child.pid, options.niceness);
+
+  let timedOut = false;
+  const kill = () => killGroup(child);
+  const deadline = setTimeout(() => {
+    timedOut = true;
+    kill();
+  }, options.timeoutMs);
+  options.signal?.addEventListener('abort', kill, { once: true });
+  try {
+    const code = await new Promise<number | null>((done, fail) => {
+      child.once('error', (cause) => {
+        const message = `ffprobe cannot be started: ${messageOf(cause)}`;
+        fail(new ProcessError(message, { operation: `probing ${path}`, cause }));
+      });
+      child.once('close', done);
+    });
+    options.signal?.throwIfAborted();
+    if (timedOut) return { kind: 'timeout' };
+    return code === 0 ? { kind: 'finished' } : { kind: 'failed', stderr };
+  } finally {
+    clearTimeout(deadline);
+    options.signal?.removeEventListener('abort', kill);
+  }
+}
+
+function killGroup(child: ChildProcessByStdio<null, Readable, Readable>): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    // ESRCH: it has ended by itself.
+  }
+  // Whoever inherited the pipes must not keep us waiting.
+  child.stdout.destroy();
+  child.stderr.destroy();
+}
+
+function lowerPriority(pid: number | undefined, niceness: number): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // It has ended already, or the system does not let us: it runs as it is.
+  }
+}
+
+function unreadable(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return 'the file is not there';
+  if (code === 'EACCES' || code === 'EPERM') return 'this server has no permission to read it';
+  return `it cannot be read: ${messageOf(error)}`;
+}
+
+const known: readonly (readonly [RegExp, string])[] = [
+  [/moov atom not found/, 'its index is missing (moov atom not found): the file is not complete, or no MP4'],
+  [/Format not on whitelist/, 'it is not a recording'],
+  [/EBML header parsing failed/, 'it is not a Matroska file (EBML header parsing failed)'],
+  [/Permission denied/, 'this server has no permission to read it'],
+  [/No such file or directory/, 'the file is not there'],
+  [/Input\/output error/, 'it cannot be read: input/output error'],
+  [/Invalid data found when processing input/, 'its content is not that of a recording'],
+];
+
+/** ffprobe's complaint as one short sentence. */
+function condense(stderr: string, path: string): string {
+  const sentence = known.find(([pattern]) => pattern.test(stderr))?.[1];
+  if (sentence !== undefined) return sentence;
+  const line = stderr.trim().split('\n').at(-1) ?? '';
+  const text = line
+    .replaceAll(fileUrl(path), basename(path))
+    .replace(/\[[^\]]* @ 0x[0-9a-f]+\]\s*/g, '')
+    .trim();
+  return text === '' ? 'ffprobe failed without saying why' : text.slice(0, 200);
+}
