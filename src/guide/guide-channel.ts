@@ -1,0 +1,15 @@
+import type { ProfileSpec } from '../ffmpeg/profile.ts';
+
+/** What players are told about a channel. */
+export interface GuideChannel {
+  id: string;
+  /** A decimal string: "5", "5.1". */
+  number: string;
+  name: string;
+  group: string;
+  logoUrl: string | undefined;
+  /** The channel's id in M3U and XMLTV. */
+  guideId: string;
+  enabled: boolean;
+  profile: { spec: ProfileSpec };
+}
