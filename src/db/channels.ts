@@ -1,0 +1,176 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { eq, inArray, sql } from 'drizzle-orm';
+import { ConflictError, InvalidError, NotFoundError } from '../errors.ts';
+import { compareChannelNumbers } from '../guide/channel-number.ts';
+import type { LineupChannel } from '../playout/lineup.ts';
+import type { Schedule } from '../schedule/types.ts';
+import type { Database } from './connection.ts';
+import { channels, collections, profiles } from './schema.ts';
+
+export type Channel = typeof channels.$inferSelect;
+
+export interface NewChannel {
+  /** A decimal string: "5", "5.1". */
+  number: string;
+  name: string;
+  group?: string | undefined;
+  logoUrl?: string | null | undefined;
+  profileId: string;
+  enabled?: boolean | undefined;
+  zone?: string | undefined;
+  /** By default a random one, so that two channels do not shuffle alike. */
+  seed?: number | undefined;
+  schedule: Schedule;
+}
+
+export type ChannelChanges = { [Key in keyof NewChannel]?: NewChannel[Key] | undefined };
+
+/** A channel with all that is needed to send it and to plan it. */
+export interface FullChannel {
+  lineup: LineupChannel;
+  seed: number;
+  schedule: Schedule;
+}
+
+/** In the order of their numbers. */
+export async function listChannels(db: Database): Promise<Channel[]> {
+  const rows = await db.select().from(channels);
+  return rows.sort((a, b) => compareChannelNumbers(a.number, b.number));
+}
+
+export async function getChannel(db: Database, id: string): Promise<Channel | undefined> {
+  const [channel] = await db.select().from(channels).where(eq(channels.id, id));
+  return channel;
+}
+
+/** Channels with their profiles, in the order of their numbers. */
+export async function fullChannels(db: Database, id?: string): Promise<FullChannel[]> {
+  const rows = await db
+    .select({ channel: channels, profile: profiles })
+    .from(channels)
+    .innerJoin(profiles, eq(profiles.id, channels.profileId))
+    .where(id === undefined ? undefined : eq(channels.id, id));
+  return rows
+    .sort((a, b) => compareChannelNumbers(a.channel.number, b.channel.number))
+    .map(({ channel, profile }) => ({
+      lineup: {
+        id: channel.id,
+        number: channel.number,
+        name: channel.name,
+        group: channel.group,
+        logoUrl: channel.logoUrl ?? undefined,
+        guideId: channel.guideId,
+        enabled: channel.enabled,
+        zone: channel.zone,
+        profile,
+        updatedAt: channel.updatedAt,
+      },
+      seed: channel.seed,
+      schedule: channel.schedule,
+    }));
+}
+
+/**
+ * Throws ConflictError when the number is taken, and InvalidError when the profile or a collection of the
+ * schedule is not there.
+ */
+export async function createChannel(db: Database, channel: NewChannel): Promise<Channel> {
+  const operation = 'creating a channel';
+  await checkCollections(db, channel.schedule, operation);
+  const id = randomUUID();
+  try {
+    const [created] = await db
+      .insert(channels)
+      .values({
+        ...channel,
+        id,
+        seed: channel.seed ?? randomInt(1, 2 ** 31 - 1),
+        guideId: `C${channel.number}.${id.slice(0, 6)}.aircheck.local`,
+      })
+      .returning();
+    return created as Channel;
+  } catch (error) {
+    throw refusal(error, channel, operation);
+  }
+}
+
+/** Changes what is given, and never the guide id. Throws as createChannel does, and NotFoundError. */
+export async function updateChannel(db: Database, id: string, changes: ChannelChanges): Promise<Channel> {
+  const operation = 'changing a channel';
+  if (changes.schedule) await checkCollections(db, changes.schedule, operation);
+  const { number, name, group, logoUrl, profileId, enabled, zone, seed, schedule } = changes;
+  try {
+    const [updated] = await db
+      .update(channels)
+      .set({
+        number,
+        name,
+        group,
+        logoUrl,
+        profileId,
+        enabled,
+        zone,
+        seed,
+        schedule,
+        updatedAt: sql`now()`,
+      })
+      .where(eq(channels.id, id))
+      .returning();
+    if (updated === undefined) throw notFound(operation);
+    return updated;
+  } catch (error) {
+    throw refusal(error, changes, operation);
+  }
+}
+
+/** Deletes a channel with its timeline. Throws NotFoundError. */
+export async function deleteChannel(db: Database, id: string): Promise<void> {
+  const deleted = await db.delete(channels).where(eq(channels.id, id)).returning({ id: channels.id });
+  if (deleted.length === 0) throw notFound('deleting a channel');
+}
+
+/** The numbers of the channels that play a collection. */
+export async function channelsPlaying(db: Database, collectionId: string): Promise<string[]> {
+  const rows = await listChannels(db);
+  return rows
+    .filter(({ schedule }) => schedule.slots.some((slot) => slot.play === collectionId))
+    .map(({ number }) => number);
+}
+
+/** The name of the constraint that a statement violated, if that is why it failed. */
+export function violationOf(error: unknown): string | undefined {
+  const { code, constraint_name: constraint } = (
+    error instanceof Error && error.cause !== undefined ? error.cause : (error ?? {})
+  ) as { code?: unknown; constraint_name?: unknown };
+  // Class 23: integrity constraint violation.
+  return typeof code === 'string' && code.startsWith('23') ? String(constraint) : undefined;
+}
+
+async function checkCollections(db: Database, schedule: Schedule, operation: string): Promise<void> {
+  const wanted = [...new Set(schedule.slots.map((slot) => slot.play))];
+  const found = await db
+    .select({ id: collections.id })
+    .from(collections)
+    .where(inArray(sql`${collections.id}::text`, wanted));
+  const known = new Set(found.map(({ id }) => id));
+  const missing = wanted.filter((id) => !known.has(id));
+  if (missing.length === 0) return;
+  throw new InvalidError(`There is no collection ${missing.map((id) => `"${id}"`).join(', ')}.`, {
+    operation,
+  });
+}
+
+function refusal(error: unknown, channel: ChannelChanges, operation: string): unknown {
+  switch (violationOf(error)) {
+    case 'channels_number_unique':
+      return new ConflictError(`There is a channel ${channel.number} already.`, { operation });
+    case 'channels_profile_id_profiles_id_fk':
+      return new InvalidError(`There is no profile "${channel.profileId}".`, { operation });
+    default:
+      return error;
+  }
+}
+
+function notFound(operation: string): NotFoundError {
+  return new NotFoundError('There is no such channel.', { operation });
+}

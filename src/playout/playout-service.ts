@@ -1,0 +1,385 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { type FullChannel, fullChannels } from '../db/channels.ts';
+import type { Database } from '../db/connection.ts';
+import { channelExtents, deletePast, listPlayout, timelineItem, timelineMedia } from '../db/playout.ts';
+import { AircheckError, NotFoundError } from '../errors.ts';
+import type { ProfileSpec } from '../ffmpeg/profile.ts';
+import { compareChannelNumbers } from '../guide/channel-number.ts';
+import type { EpochMs, PlanProblem } from '../schedule/types.ts';
+import type { LineupChannel } from './lineup.ts';
+import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
+import { itemAt, type TimelineItem } from './timeline.ts';
+import { TimelineWindows } from './timeline-windows.ts';
+
+export interface PlayoutStatus {
+  /** `no_content`: there is nothing but being offline ahead. `planning`: there is no timeline yet. */
+  status: 'ok' | 'no_content' | 'planning';
+  /** How far the timeline reaches; undefined before the first plan. */
+  horizonEndsAt: EpochMs | undefined;
+  problems: PlanProblem[];
+}
+
+export interface ExtendResult {
+  channels: number;
+  /** How many of them were planned. */
+  planned: number;
+  added: number;
+  removed: number;
+  /** Rows that were over for long. */
+  forgotten: number;
+}
+
+interface ChannelState extends PlayoutStatus {
+  channel: FullChannel;
+  /** Planned since the start: the problems are known. */
+  checked: boolean;
+  /** What it is planned from has changed, and it could not be planned since. */
+  stale: boolean;
+}
+
+export interface PlayoutDeps {
+  db: Database;
+  log: Logger;
+  config: Config['playout'];
+  /** Plans in a worker thread; undefined when the channel is gone. */
+  plan: (request: PlanChannelRequest) => Promise<PlanChannelResult | undefined>;
+  now?: () => EpochMs;
+  /** Media that change together are looked at together. */
+  settleMs?: number;
+}
+
+const hourMs = 3_600_000;
+/** A timeline that gets shorter than the horizon is made so much longer than it, so that it is seldom done. */
+const spareMs = 6 * hourMs;
+const advanceEveryMs = 20_000;
+const pastBatch = 2_000;
+
+/** Knows what is on on every channel, from memory, and keeps the timelines as long as they have to be. */
+export class PlayoutService {
+  readonly #deps: PlayoutDeps;
+  readonly #now: () => EpochMs;
+  readonly #windows: TimelineWindows;
+  readonly #listeners = new Set<(channelId: string) => void>();
+  readonly #channels = new Map<string, ChannelState>();
+  #lineup: readonly LineupChannel[] = [];
+  #byNumber = new Map<string, ChannelState>();
+  #advancing: NodeJS.Timeout | undefined;
+  #advance: Promise<void> | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #reviewing: Promise<void> | undefined;
+  /** Media have changed since the review began that is under way. */
+  #changedAgain = false;
+  #lastReviewMs = 0;
+  #stopped = false;
+
+  constructor(deps: PlayoutDeps) {
+    this.#deps = deps;
+    this.#now = deps.now ?? Date.now;
+    this.#windows = new TimelineWindows({ db: deps.db, now: this.#now });
+  }
+
+  /** Reads the channels and their near timelines. Nothing is planned before `extendAll`. */
+  async start(): Promise<void> {
+    for (const channel of await fullChannels(this.#deps.db)) this.#setChannel(channel);
+    await this.#readExtents();
+    for (const id of this.#channels.keys()) await this.#windows.load(id);
+    this.#advancing = setInterval(() => this.#advanceSoon(), advanceEveryMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#advancing);
+    clearTimeout(this.#settling);
+    await Promise.all([this.#advance, this.#reviewing]);
+  }
+
+  /** The enabled channels, in the order of their numbers. */
+  lineup(): readonly LineupChannel[] {
+    return this.#lineup;
+  }
+
+  /** Any channel, enabled or not, by its id or number. */
+  channel(idOrNumber: string): LineupChannel | undefined {
+    return (this.#channels.get(idOrNumber) ?? this.#byNumber.get(idOrNumber))?.channel.lineup;
+  }
+
+  /** The formats that enabled channels send in. */
+  profilesInUse(): ProfileSpec[] {
+    return [...new Map(this.#lineup.map(({ profile }) => [profile.id, profile.spec])).values()];
+  }
+
+  itemAt(channelId: string, at: EpochMs): TimelineItem | undefined {
+    return itemAt(this.#windows.items(channelId), at)?.item;
+  }
+
+  /** What is on, for how long it has been, and what is next. */
+  now(
+    channelId: string,
+    at: EpochMs = this.#now(),
+  ): { item: TimelineItem; offsetMs: number; next: TimelineItem | undefined } | undefined {
+    const items = this.#windows.items(channelId);
+    const found = itemAt(items, at);
+    return found && { item: found.item, offsetMs: found.offsetMs, next: items[found.index + 1] };
+  }
+
+  /** What is on and what comes in the next hours. */
+  window(channelId: string): readonly TimelineItem[] {
+    return this.#windows.items(channelId);
+  }
+
+  /** One page of the stored timeline, and how many items there are between the two instants. */
+  async playout(
+    channelId: string,
+    from: EpochMs,
+    to: EpochMs,
+    page: { limit: number; offset?: number | undefined },
+  ): Promise<{ items: TimelineItem[]; total: number }> {
+    const { db } = this.#deps;
+    const { items, total } = await listPlayout(db, channelId, { from, to, ...page });
+    const media = await timelineMedia(db, [...new Set(items.flatMap(({ mediaId }) => mediaId ?? []))]);
+    return { items: items.map((row) => timelineItem(row, media.get(row.mediaId ?? ''))), total };
+  }
+
+  status(channelId: string): PlayoutStatus {
+    const state = this.#channels.get(channelId);
+    return {
+      status: state?.status ?? 'planning',
+      horizonEndsAt: state?.horizonEndsAt,
+      problems: state?.problems ?? [],
+    };
+  }
+
+  /** Tells of channels whose timeline or description has changed. Returns a function that ends it. */
+  subscribe(listener: (channelId: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Plans what is not frozen anew, or, from `now`, all that comes after the item on air. What comes out as it
+   * was is not touched. Throws NotFoundError; when planning fails, nothing has changed.
+   */
+  async rebuild(channelId: string, options: { from?: 'now' } = {}): Promise<PlanChannelResult> {
+    const result = await this.#plan(channelId, options.from === 'now' ? 'after-current' : 'beyond-freeze');
+    if (result !== undefined) return result;
+    throw new NotFoundError('There is no such channel.', { operation: 'rebuilding a timeline' });
+  }
+
+  /** Makes a channel's timeline as long as it has to be. Throws NotFoundError. */
+  async extend(channelId: string): Promise<PlanChannelResult> {
+    const result = await this.#plan(channelId);
+    if (result !== undefined) return result;
+    throw new NotFoundError('There is no such channel.', { operation: 'extending a timeline' });
+  }
+
+  /**
+   * Makes all timelines as long as they have to be, and forgets their distant past. To be run every
+   * `extendEveryMs`. A channel that cannot be planned does not keep the others from it; it is named at the end,
+   * by an error.
+   */
+  async extendAll(signal?: AbortSignal): Promise<ExtendResult> {
+    const total = { channels: this.#channels.size, planned: 0, added: 0, removed: 0, forgotten: 0 };
+    const failed: string[] = [];
+    const needed = await this.#readExtents();
+    for (const [id, state] of [...this.#channels]) {
+      if (this.#stopped || signal?.aborted) break;
+      try {
+        if (needed.has(id) || !state.checked || state.stale) {
+          const result = await this.#plan(id, state.stale ? 'beyond-freeze' : undefined);
+          total.planned++;
+          total.added += result?.added ?? 0;
+          total.removed += result?.removed ?? 0;
+        }
+        total.forgotten += await this.#forgetPast(id, signal);
+      } catch (error) {
+        failed.push(state.channel.lineup.number);
+        this.#deps.log.error({ err: error, channel: state.channel.lineup.number }, 'planning failed');
+      }
+    }
+    if (failed.length === 0) return total;
+    throw new AircheckError(`Channel ${failed.join(', ')} could not be planned.`, {
+      operation: 'extending the timelines',
+    });
+  }
+
+  /**
+   * A channel has been made, changed or deleted. When it returns, this is known here and, if planning went
+   * well, in the timeline.
+   */
+  async channelChanged(channelId: string): Promise<void> {
+    const [channel] = await fullChannels(this.#deps.db, channelId);
+    const old = this.#channels.get(channelId);
+    if (channel === undefined) {
+      this.#channels.delete(channelId);
+      this.#windows.remove(channelId);
+      this.#arrange();
+      if (old !== undefined) this.#emit(channelId);
+      return;
+    }
+    const oldKey = old && planKey(old.channel);
+    this.#setChannel(channel);
+    if (oldKey === undefined) await this.#tryPlan(channelId);
+    else if (oldKey !== planKey(channel)) await this.#tryPlan(channelId, 'beyond-freeze');
+    this.#emit(channelId);
+  }
+
+  /** Media or collections have changed: soon the timelines are looked at, and replaced where not frozen. */
+  mediaChanged(): void {
+    if (this.#reviewing !== undefined) this.#changedAgain = true;
+    else if (this.#settling === undefined) this.#reviewSoon();
+  }
+
+  #setChannel(channel: FullChannel): void {
+    const old = this.#channels.get(channel.lineup.id);
+    if (old !== undefined) old.channel = channel;
+    else {
+      this.#channels.set(channel.lineup.id, {
+        channel,
+        status: 'planning',
+        horizonEndsAt: undefined,
+        problems: [],
+        checked: false,
+        stale: false,
+      });
+    }
+    this.#arrange();
+  }
+
+  #arrange(): void {
+    const states = [...this.#channels.values()].sort((a, b) =>
+      compareChannelNumbers(a.channel.lineup.number, b.channel.lineup.number),
+    );
+    this.#lineup = states.map(({ channel }) => channel.lineup).filter(({ enabled }) => enabled);
+    this.#byNumber = new Map(states.map((state) => [state.channel.lineup.number, state]));
+  }
+
+  /** Learns how far the stored timelines reach, and says which of them are too short. */
+  async #readExtents(): Promise<Set<string>> {
+    const now = this.#now();
+    const least = now + this.#deps.config.horizonHours * hourMs + this.#deps.config.extendEveryMs;
+    const extents = await channelExtents(this.#deps.db, now);
+    const needed = new Set<string>();
+    for (const [id, state] of this.#channels) {
+      const extent = extents.get(id);
+      if (extent?.endsAt === undefined || !extent.coversNow) {
+        needed.add(id);
+        continue;
+      }
+      if (extent.endsAt < least) needed.add(id);
+      state.horizonEndsAt = extent.endsAt;
+      state.status = (extent.contentEndsAt ?? 0) > now ? 'ok' : 'no_content';
+    }
+    return needed;
+  }
+
+  async #plan(
+    channelId: string,
+    replace?: PlanChannelRequest['replace'],
+  ): Promise<PlanChannelResult | undefined> {
+    const { config, log, plan } = this.#deps;
+    const now = this.#now();
+    const startedAt = performance.now();
+    const result = await plan({
+      channelId,
+      now,
+      until: now + config.horizonHours * hourMs + config.extendEveryMs + spareMs,
+      freezeMs: config.freezeMs,
+      ...(replace === undefined ? {} : { replace }),
+    });
+    if (result === undefined) return undefined;
+    const state = this.#channels.get(channelId);
+    const { status, endsAt, problems, added, removed } = result;
+    if (state !== undefined) {
+      Object.assign(state, { status, horizonEndsAt: endsAt, problems, checked: true });
+      if (replace !== undefined) state.stale = false;
+      const number = state.channel.lineup.number;
+      const tookMs = Math.round(performance.now() - startedAt);
+      log.debug({ channel: number, replace, added, removed, status, tookMs }, 'channel planned');
+      if (result.changed) {
+        await this.#windows.load(channelId);
+        this.#emit(channelId);
+      }
+    }
+    return result;
+  }
+
+  /** The extending task tries again what fails here. */
+  async #tryPlan(channelId: string, replace?: PlanChannelRequest['replace']): Promise<void> {
+    try {
+      await this.#plan(channelId, replace);
+    } catch (error) {
+      const state = this.#channels.get(channelId);
+      if (state !== undefined) state.stale = true;
+      this.#deps.log.error({ err: error, channel: state?.channel.lineup.number }, 'planning failed');
+    }
+  }
+
+  async #forgetPast(channelId: string, signal: AbortSignal | undefined): Promise<number> {
+    const before = this.#now() - this.#deps.config.keepPastHours * hourMs;
+    for (let total = 0; ; ) {
+      const deleted = await deletePast(this.#deps.db, channelId, before, pastBatch);
+      total += deleted;
+      if (deleted < pastBatch || signal?.aborted) return total;
+    }
+  }
+
+  /** At least a moment, and as long as the last review took, so that a long scan does not keep the worker busy. */
+  #reviewSoon(): void {
+    if (this.#stopped) return;
+    const delayMs = Math.max(this.#deps.settleMs ?? 2_000, this.#lastReviewMs);
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      this.#reviewing = this.#review().finally(() => {
+        this.#reviewing = undefined;
+        if (this.#changedAgain) this.#reviewSoon();
+      });
+    }, delayMs);
+  }
+
+  async #review(): Promise<void> {
+    const startedAt = performance.now();
+    this.#changedAgain = false;
+    for (const id of [...this.#channels.keys()]) {
+      if (this.#stopped) return;
+      await this.#tryPlan(id, 'beyond-freeze');
+      await this.#readAgain(id);
+    }
+    this.#lastReviewMs = performance.now() - startedAt;
+  }
+
+  /** Media may have been moved or probed again without a change of the timeline. */
+  async #readAgain(channelId: string): Promise<void> {
+    try {
+      if (await this.#windows.load(channelId, 'fresh')) this.#emit(channelId);
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'a near timeline could not be read; the old one goes on');
+    }
+  }
+
+  #advanceSoon(): void {
+    this.#advance ??= this.#windows
+      .advance([...this.#channels.keys()])
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ err: error }, 'the near timelines could not be read; the old ones go on');
+      })
+      .finally(() => {
+        this.#advance = undefined;
+      });
+  }
+
+  #emit(channelId: string): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(channelId);
+      } catch (error) {
+        this.#deps.log.error({ err: error }, 'a listener of the timelines failed');
+      }
+    }
+  }
+}
+
+/** What a channel's timeline depends on. */
+function planKey({ lineup, seed, schedule }: FullChannel): string {
+  return JSON.stringify([lineup.zone, seed, schedule]);
+}

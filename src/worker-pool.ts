@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { Piscina } from 'piscina';
+import type { ConnectTarget } from './db/connection.ts';
+import type { RenderedGuide, RenderOptions } from './guide/render.ts';
+import type { PlanChannelRequest, PlanChannelResult } from './playout/plan-channel.ts';
+import type { WorkerData } from './worker.ts';
+
+/** Tests run the sources, but a thread needs the built file. */
+const filename = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../dist/worker.js' : './worker.js', import.meta.url),
+);
+
+const stopWaitMs = 5_000;
+
+/** One thread for what would hold up the streams: planning and the guide. One task at a time, in order. */
+export class WorkerPool {
+  readonly #pool: Piscina;
+  readonly #log: Logger;
+  #stopped: Promise<void> | undefined;
+
+  constructor(target: ConnectTarget, log: Logger) {
+    this.#log = log;
+    this.#pool = new Piscina({
+      filename,
+      minThreads: 1,
+      maxThreads: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // Callers wait for their results one by one; more than this would be a mistake.
+      maxQueue: 1_000,
+      closeTimeout: stopWaitMs,
+      workerData: { target } satisfies WorkerData,
+    });
+    this.#pool.on('error', (error: Error) => log.error({ err: error }, 'the worker thread failed'));
+  }
+
+  /** Undefined when there is no such channel. */
+  async plan(request: PlanChannelRequest): Promise<PlanChannelResult | undefined> {
+    return (await this.#pool.run(request, { name: 'plan' })) as PlanChannelResult | undefined;
+  }
+
+  /** Whoever gives up by the signal ends the thread; the next task gets a new one. */
+  async renderGuide(options: RenderOptions, signal?: AbortSignal): Promise<RenderedGuide> {
+    return (await this.#pool.run(options, { name: 'guide', signal: signal ?? null })) as RenderedGuide;
+  }
+
+  /** Waits for the task that runs, but not for ever; what has not begun is given up. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#pool.close({ force: true }).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'the worker thread did not stop as it should');
+    });
+    return this.#stopped;
+  }
+}
