@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -19,9 +18,8 @@ import { ProcessPoolManager } from './streaming/process-pool.ts';
 import { SlateStore } from './streaming/slate.ts';
 import { TokenBucket } from './streaming/token-bucket.ts';
 import { TaskRunner } from './tasks/task-runner.ts';
+import { version } from './version.ts';
 import { WorkerPool } from './worker-pool.ts';
-
-export const version = (createRequire(import.meta.url)('../package.json') as { version: string }).version;
 
 /** A server that runs. */
 export interface App {

@@ -4,8 +4,11 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { messageOf, StartError } from './errors.ts';
 
-const ms = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
-const count = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+/** The environment has texts only. Nothing but the text of a number becomes one: neither null nor true. */
+const numeric = (schema: z.ZodNumber) =>
+  z.preprocess((v) => (typeof v === 'string' && v.trim() !== '' ? Number(v) : v), schema);
+const count = (min: number, max: number) => numeric(z.int().min(min).max(max));
+const ms = count;
 const flag = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0'])])
   .transform((v) => v === true || v === 'true' || v === '1');
@@ -64,7 +67,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Encoders at the same time, over all channels. */
       maxProcesses: count(1, 1000).default(16),
-      spawnsPerSecond: z.coerce.number().min(0.1).max(1000).default(5),
+      spawnsPerSecond: numeric(z.number().min(0.1).max(1000)).default(5),
       spawnBurst: count(1, 1000).default(10),
       /** How long an unwatched channel keeps its encoder. */
       lingerMs: ms(0, 600_000).default(20_000),
@@ -92,12 +95,12 @@ export const configSchema = z.strictObject({
       /** A viewer that had to skip so often within a minute is closed. */
       viewerSkips: count(1, 100).default(5),
       maxViewers: count(1, 100_000).default(2_000),
-      clockStart: z.coerce
-        .number()
-        .int()
-        .min(0)
-        .max(2 ** 34)
-        .default(900_000),
+      /** Where a channel's clock begins, in 90 kHz ticks. */
+      clockStart: count(0, 2 ** 34).default(900_000),
+    })
+    .refine((streaming) => streaming.slateBelowMs < streaming.leadMs, {
+      path: ['slateBelowMs'],
+      message: 'must be less than streaming.leadMs, or the slate would always be shown',
     })
     .prefault({}),
   guide: z
@@ -120,14 +123,14 @@ const namedVariables: Record<string, string> = { DATABASE_URL: 'databaseUrl', AI
 /**
  * Reads defaults, then the user's file, then the environment. Throws StartError that names every wrong key.
  *
- * @param file the user's YAML file; by default what AIRCHECK_CONFIG names, or nothing
+ * @param chosen the user's YAML file; by default what AIRCHECK_CONFIG names, or nothing
  */
-export function loadConfig(env: NodeJS.ProcessEnv, file: string | undefined = env.AIRCHECK_CONFIG): Config {
-  const fromFile = file === undefined ? {} : readConfigFile(file);
-  const merged = structuredClone(fromFile) as Record<string, unknown>;
+export function loadConfig(env: NodeJS.ProcessEnv, chosen: string | undefined = env.AIRCHECK_CONFIG): Config {
+  const file = chosen === '' ? undefined : chosen;
+  const merged = file === undefined ? {} : withoutNulls(readConfigFile(file));
   const sources = new Map<string, string>();
   const unknown: string[] = [];
-  const paths = new Map(keyPaths(configSchema).map((path) => [variableName(path), path]));
+  const paths = new Map(settings().map(({ path, variable }) => [variable, path]));
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '' || name in namedVariables || !name.startsWith('AIRCHECK_'))
       continue;
@@ -140,7 +143,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, file: string | undefined = en
     sources.set(path.join('.'), name);
   }
   if (env.DATABASE_URL) {
-    set(merged, ['databaseUrl'], env.DATABASE_URL);
+    merged.databaseUrl = env.DATABASE_URL;
     sources.set('databaseUrl', 'DATABASE_URL');
   }
   const result = configSchema.safeParse(merged);
@@ -155,6 +158,11 @@ export function loadConfig(env: NodeJS.ProcessEnv, file: string | undefined = en
   return { ...result.data, data: absolute(result.data.data) };
 }
 
+/** Every setting's place in the configuration, and the environment variable that overrides it. */
+export function settings(): { path: string[]; variable: string }[] {
+  return keyPaths(configSchema).map((path) => ({ path, variable: variableName(path) }));
+}
+
 function readConfigFile(file: string): Record<string, unknown> {
   if (!existsSync(file)) {
     throw new StartError(`The configuration file ${file} does not exist.`, {
@@ -163,9 +171,8 @@ function readConfigFile(file: string): Record<string, unknown> {
   }
   try {
     const value: unknown = parseYaml(readFileSync(file, 'utf8')) ?? {};
-    if (typeof value !== 'object' || Array.isArray(value))
-      throw new Error('it is not a mapping of keys to values');
-    return value as Record<string, unknown>;
+    if (!isMapping(value)) throw new Error('it is not a mapping of keys to values');
+    return value;
   } catch (error) {
     throw new StartError(`The configuration file ${file} cannot be read: ${messageOf(error)}`, {
       operation: 'reading the configuration',
@@ -181,8 +188,23 @@ function describe(issue: z.core.$ZodIssue, sources: Map<string, string>, file: s
       (key) => `${path === '' ? key : `${path}.${key}`} in ${file}: there is no such setting`,
     );
   }
-  const source = sources.get(path) ?? (file === undefined ? 'the defaults' : file);
+  const keys = issue.path.map((_, i) => issue.path.slice(0, i + 1).join('.'));
+  const variable = keys.map((key) => sources.get(key)).find((name) => name !== undefined);
+  const source = variable ?? (file === undefined ? 'the defaults' : file);
   return [`${path} (from ${source}): ${issue.message}`];
+}
+
+/** A key with nothing behind it is a key that is not set. */
+function withoutNulls(mapping: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(mapping)
+      .filter(([, value]) => value !== null)
+      .map(([key, value]) => [key, isMapping(value) ? withoutNulls(value) : value]),
+  );
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Paths of all leaves of the schema. */
@@ -212,10 +234,10 @@ function set(target: Record<string, unknown>, path: string[], value: string): vo
     target[key] = value;
     return;
   }
+  target[key] ??= {};
   const child = target[key];
-  const next = typeof child === 'object' && child !== null && !Array.isArray(child) ? child : {};
-  target[key] = next;
-  set(next as Record<string, unknown>, rest, value);
+  // Whatever else stands there is wrong, and is to be found wrong.
+  if (isMapping(child)) set(child, rest, value);
 }
 
 function absolute(path: string): string {

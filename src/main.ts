@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { version } from './app.ts';
 import { loadConfig } from './config.ts';
 import { AircheckError, messageOf } from './errors.ts';
+import { version } from './version.ts';
 
 const program = new Command('aircheck')
   .description('Turns folders of recorded media into live television channels.')

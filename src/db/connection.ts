@@ -117,6 +117,8 @@ function client(target: ConnectTarget, options: ConnectOptions): postgres.Sql {
       user: 'postgres',
       database: 'postgres',
       max: options.max ?? 3,
+      // Even the greeting waits for its turn, which can be a long transaction away.
+      connect_timeout: 60,
       // A new connection is of no use to a session that stays the same.
       max_lifetime: null,
     });

@@ -1,5 +1,6 @@
 import type { AudioStream, MediaProbe, VideoStream } from '../library/media.ts';
 import { pids } from '../mpegts/packet.ts';
+import { fileGuard, fileUrl } from './input.ts';
 import type { ProfileSpec } from './profile.ts';
 
 /** What one encoder is to do. */
@@ -33,7 +34,8 @@ export function encodeArguments(request: EncodeRequest): string[] {
     ...quietly,
     ...(request.copy ? ['-copyts', '-start_at_zero'] : []),
     ...(request.fromMs > 0 ? ['-ss', (request.fromMs / 1000).toFixed(3)] : []),
-    ...['-i', `file:${request.path}`],
+    ...fileGuard,
+    ...['-i', fileUrl(request.path)],
     ...(request.copy ? copied(request, seconds) : encoded(request, seconds)),
     ...muxed,
   ];

@@ -1,11 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { setPriority } from 'node:os';
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { messageOf, ProbeError, ProcessError } from '../errors.ts';
 import type { AudioStream, MediaProbe, VideoStream } from '../library/media.ts';
+import { fileGuard, fileUrl } from './input.ts';
 
 export interface ProbeOptions {
   probePath: string;
@@ -16,29 +17,10 @@ export interface ProbeOptions {
   niceness?: number | undefined;
 }
 
-/**
- * Demuxers that a file of the library may open. Playlists (hls, concat, dash, sdp) could make ffmpeg read
- * other files or addresses; pictures and text (image2, png_pipe, tty, subtitles) are no recordings; raw
- * elementary streams have no times.
- */
-export const mediaFormats =
-  'matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,avi,asf,flv,live_flv,ogg,mxf,nut,rm,wtv,dv,gxf,nsv,ivf,pva,ty';
-
-/** What belongs before `-i` wherever a file of the library is opened: that file and nothing else. */
-export const fileGuard: readonly string[] = [
-  '-protocol_whitelist',
-  'file',
-  '-format_whitelist',
-  mediaFormats,
-];
-
-/** The file as ffmpeg takes it literally, whatever its name: `-`, `%`, `:`, `?` and `#` have no meaning behind `file:`. */
-export function fileUrl(path: string): string {
-  return `file:${resolve(path)}`;
-}
-
 /** `media.durationMs` is an integer column; no recording lasts 24 days. */
 const longestMs = 2 ** 31 - 1;
+/** A timeline of shorter ones would be all joints. */
+const shortestMs = 1_000;
 const maxOutputBytes = 4 * 1024 * 1024;
 const maxErrorChars = 4096;
 
@@ -75,6 +57,7 @@ export async function probeFile(path: string, options: ProbeOptions): Promise<Me
   const durationMs =
     headerDurationMs(output) ?? (await readDurationMs(path, video?.index ?? audio?.index ?? 0, options));
   if (durationMs === undefined) throw new ProbeError('its duration is unknown', { operation });
+  if (durationMs < shortestMs) throw new ProbeError('it is shorter than a second', { operation });
   if (durationMs > longestMs) {
     throw new ProbeError(`its duration cannot be ${Math.round(durationMs / 86_400_000)} days`, { operation });
   }
@@ -196,6 +179,7 @@ function videoOf(stream: ProbeStream): VideoStream {
   const average = rational(stream.avg_frame_rate);
   const lowest = rational(stream.r_frame_rate);
   const frameRate = average ?? lowest;
+  const durationMs = wholeMs(stream.duration ?? clockSeconds(stream.tags.DURATION));
   return {
     index: stream.index,
     codec: stream.codec_name ?? '',
@@ -204,6 +188,7 @@ function videoOf(stream: ProbeStream): VideoStream {
     height: stream.height ?? 0,
     sampleAspect: rational(stream.sample_aspect_ratio) ?? { num: 1, den: 1 },
     ...(stream.pix_fmt !== undefined && { pixelFormat: stream.pix_fmt }),
+    ...(durationMs !== undefined && { durationMs }),
     ...(frameRate && { frameRate }),
     ...(lowest && { lowestRate: lowest }),
     interlaced: /^(tt|bb|tb|bt)$/.test(stream.field_order ?? ''),

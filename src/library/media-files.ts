@@ -1,7 +1,9 @@
 import { basename, extname } from 'node:path/posix';
 
+/** Radio belongs on the air too; its picture is black. */
 const extensions = new Set(
   (
+    'aac flac m4a mka mp3 oga ogg opus wav wma ' +
     '3g2 3gp asf avi divx dv dvr-ms f4v flv gxf ivf m2t m2ts m4v mk3d mkv mov mp4 mpeg mpg mts mxf nsv nut ' +
     'ogm ogv pva qt rm rmvb tp trp ts ty vob webm wmv wtv'
   ).split(' '),
@@ -23,8 +25,9 @@ const ignoredFolders = new Set([
   'system volume information',
 ]);
 
+/** Samples, cuttings, half downloads, and the tunes that media centres play in their menus. */
 const ignoredFile =
-  /^sample$|^sample[-_. ]|[-_. ]sample$|-(behindthescenes|deleted|featurette)$|\.(part|partial|temp|tmp|!qb)$/i;
+  /^theme(-music)?$|^sample$|^sample[-_. ]|[-_. ]sample$|-(behindthescenes|deleted|featurette)$|\.(part|partial|temp|tmp|!qb)$/i;
 
 /** Whether a file's name is that of a recording: by its ending, not hidden, no sample, no half download. */
 export function isMediaName(name: string): boolean {

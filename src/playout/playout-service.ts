@@ -84,7 +84,7 @@ export class PlayoutService {
     for (const channel of await fullChannels(this.#deps.db)) this.#setChannel(channel);
     await this.#readExtents();
     for (const id of this.#channels.keys()) await this.#windows.load(id);
-    this.#advancing = setInterval(() => this.#advanceSoon(), advanceEveryMs);
+    this.#advancing = setInterval(() => void this.advance(), advanceEveryMs);
   }
 
   async stop(): Promise<void> {
@@ -230,6 +230,19 @@ export class PlayoutService {
     else if (this.#settling === undefined) this.#reviewSoon();
   }
 
+  /** Reads on where the near timelines run short. Done by itself; never throws. */
+  advance(): Promise<void> {
+    this.#advance ??= this.#windows
+      .advance([...this.#channels.keys()])
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ err: error }, 'the near timelines could not be read; the old ones go on');
+      })
+      .finally(() => {
+        this.#advance = undefined;
+      });
+    return this.#advance;
+  }
+
   #setChannel(channel: FullChannel): void {
     const old = this.#channels.get(channel.lineup.id);
     if (old !== undefined) old.channel = channel;
@@ -355,17 +368,6 @@ export class PlayoutService {
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'a near timeline could not be read; the old one goes on');
     }
-  }
-
-  #advanceSoon(): void {
-    this.#advance ??= this.#windows
-      .advance([...this.#channels.keys()])
-      .catch((error: unknown) => {
-        this.#deps.log.warn({ err: error }, 'the near timelines could not be read; the old ones go on');
-      })
-      .finally(() => {
-        this.#advance = undefined;
-      });
   }
 
   #emit(channelId: string): void {

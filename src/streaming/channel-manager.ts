@@ -8,8 +8,8 @@ import { ticksToMs } from '../mpegts/clock.ts';
 import type { LineupChannel } from '../playout/lineup.ts';
 import type { TimelineItem } from '../playout/timeline.ts';
 import { Channel, type OnAir } from './channel.ts';
-import type { ProcessPoolManager } from './process-pool.ts';
-import type { SlateStore } from './slate.ts';
+import { PoolFullError, type ProcessPoolManager } from './process-pool.ts';
+import type { Slate, SlateStore } from './slate.ts';
 import { Viewer, type ViewerEnd } from './viewer.ts';
 
 /** Where the channels and their timelines come from; it answers from memory. */
@@ -43,6 +43,8 @@ export interface StreamStatus {
     skips: number;
   }[];
 }
+
+const roomTimeoutMs = 1_000;
 
 /** The channels on air. Each exists while somebody watches, and a little longer. */
 export class ChannelManager {
@@ -88,20 +90,8 @@ export class ChannelManager {
     const slate = this.deps.slates.peek(spec) ?? (await this.deps.slates.get(spec));
     if (response.destroyed) return;
     if (this.closed) throw new UnavailableError('The server is stopping.', { operation: 'tuning' });
-    const channel =
-      this.channels.get(description.id) ??
-      this.open(
-        new Channel({
-          channel: description,
-          itemAt: (at) => this.deps.lineup.itemAt(description.id, at),
-          pool: this.deps.pool,
-          slate,
-          settings: this.deps.settings,
-          threads: this.deps.threads,
-          log: this.deps.log.child({ channel: description.number }),
-          onIdle: () => this.close(description.id, 'channel-gone'),
-        }),
-      );
+    const channel = await this.onAir(description, slate);
+    if (response.destroyed) return;
     accept();
     channel.join(this.viewer(channel, response));
   }
@@ -129,10 +119,48 @@ export class ChannelManager {
     await this.deps.pool.stop();
   }
 
-  private open(channel: Channel): Channel {
-    this.channels.set(channel.channel.id, channel);
-    this.deps.log.info({ channel: channel.channel.number }, 'channel on air');
+  /** The channel, put on air first when it is not. Where there is no encoder for it, one is taken from a channel that nobody watches. */
+  private async onAir(description: LineupChannel, slate: Slate): Promise<Channel> {
+    for (;;) {
+      const known = this.channels.get(description.id);
+      if (known !== undefined) return known;
+      try {
+        return this.open(description, slate);
+      } catch (error) {
+        if (!(error instanceof PoolFullError) || !(await this.makeRoom())) throw error;
+      }
+      if (this.closed) throw new UnavailableError('The server is stopping.', { operation: 'tuning' });
+    }
+  }
+
+  private open(description: LineupChannel, slate: Slate): Channel {
+    const channel = new Channel({
+      channel: description,
+      itemAt: (at) => this.deps.lineup.itemAt(description.id, at),
+      pool: this.deps.pool,
+      slate,
+      settings: this.deps.settings,
+      threads: this.deps.threads,
+      log: this.deps.log.child({ channel: description.number }),
+      onIdle: () => this.close(description.id, 'channel-gone'),
+    });
+    this.channels.set(description.id, channel);
+    this.deps.log.info({ channel: description.number }, 'channel on air');
     return channel;
+  }
+
+  /** Ends the lingering channel that has been left for longest. Returns whether there was one, and its slot is free. */
+  private async makeRoom(): Promise<boolean> {
+    const lingering = [...this.channels.values()].filter((channel) => channel.leftAt !== undefined);
+    lingering.sort((a, b) => (a.leftAt ?? 0) - (b.leftAt ?? 0));
+    const [oldest] = lingering;
+    if (oldest === undefined) return false;
+    const free = this.deps.pool.slotFreed(AbortSignal.timeout(roomTimeoutMs));
+    this.close(oldest.channel.id, 'channel-gone');
+    return free.then(
+      () => true,
+      () => false,
+    );
   }
 
   private close(id: string, reason: 'server-stopped' | 'channel-gone'): void {

@@ -57,7 +57,8 @@ export class Channel {
   private timer: NodeJS.Timeout | undefined;
   private lingerTimer: NodeJS.Timeout | undefined;
   private stopped = false;
-  restarts = 0;
+  /** Since when nobody has watched, in monotonic milliseconds. */
+  leftAt: number | undefined;
   joints = 0;
 
   /** Throws PoolFullError when what is on needs an encoder and there is none. */
@@ -115,12 +116,15 @@ export class Channel {
     this.viewers.add(viewer);
     clearTimeout(this.lingerTimer);
     this.lingerTimer = undefined;
+    this.leftAt = undefined;
     this.admit(viewer);
   }
 
   leave(viewer: Viewer): void {
     this.viewers.delete(viewer);
-    if (this.viewers.size === 0) this.linger();
+    if (this.viewers.size > 0 || this.stopped) return;
+    this.leftAt = performance.now();
+    this.linger();
   }
 
   /** The timeline has been changed: what was made ready may no longer be what comes. */
@@ -185,7 +189,6 @@ export class Channel {
   }
 
   private advance(): void {
-    this.restarts += this.current.restarts;
     this.joints++;
     this.current.stop();
     const expected = this.next;

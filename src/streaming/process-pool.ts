@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
 import { EncoderProcess, type ExitReason } from './encoder-process.ts';
@@ -24,6 +25,7 @@ export interface Lease {
 /** Hands out encoder processes: at most `max` at a time, started no faster than the bucket allows. */
 export class ProcessPoolManager {
   private readonly leases = new Set<PoolLease>();
+  private readonly freed = new EventEmitter();
   private closed = false;
   spawns = 0;
   refusals = 0;
@@ -64,11 +66,23 @@ export class ProcessPoolManager {
     }
     const lease = new PoolLease(label, {
       start: (args, signal) => this.start(args, signal),
-      done: () => this.leases.delete(lease),
+      done: () => {
+        if (this.leases.delete(lease)) this.freed.emit('slot');
+      },
       log: this.deps.log,
     });
     this.leases.add(lease);
     return lease;
+  }
+
+  /** Resolves when a slot is given back. Rejects with the signal's reason. */
+  async slotFreed(signal: AbortSignal): Promise<void> {
+    await once(this.freed, 'slot', { signal });
+  }
+
+  /** Kills what runs, without waiting for anything. */
+  killAll(): void {
+    for (const lease of [...this.leases]) lease.release();
   }
 
   /** Kills what runs and waits for it to be gone. */

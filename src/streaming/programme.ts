@@ -38,7 +38,6 @@ export class Programme {
   trouble: string | undefined;
   /** It is not tried any more. */
   abandoned = false;
-  restarts = 0;
   private copy = false;
   private placed: number | undefined;
   private mayCopy: boolean;
@@ -166,7 +165,6 @@ export class Programme {
       );
       return;
     }
-    this.restarts++;
     this.retryAt = now + delay;
     this.deps.log.info({ item: this.item.id, reason, delayMs: delay }, 'the item is started again');
   }

@@ -30,7 +30,7 @@ interface Loop {
   timer: NodeJS.Timeout | undefined;
   current: Promise<void> | undefined;
   /** The run that follows the current one, for all who ask for one meanwhile. */
-  following: Promise<TaskStatus> | undefined;
+  following: Promise<void> | undefined;
 }
 
 /** What setTimeout can hold; with more it fires at once. */
@@ -84,15 +84,17 @@ export class TaskRunner {
     if (loop === undefined) {
       throw new NotFoundError(`There is no task called "${name}".`, { operation: 'running a task' });
     }
-    loop.following ??= this.#follow(loop);
-    return await loop.following;
+    if (loop.current === undefined) await this.#run(loop);
+    else await this.#runAfter(loop, loop.current);
+    return { ...loop.status };
   }
 
-  async #follow(loop: Loop): Promise<TaskStatus> {
-    while (loop.current !== undefined) await loop.current;
-    loop.following = undefined;
-    await this.#run(loop);
-    return { ...loop.status };
+  #runAfter(loop: Loop, current: Promise<void>): Promise<void> {
+    loop.following ??= current.then(() => {
+      loop.following = undefined;
+      return this.#run(loop);
+    });
+    return loop.following;
   }
 
   #schedule(loop: Loop, at: number): void {

@@ -71,7 +71,6 @@ describe.each(databases)('planning a channel ($name)', ({ open }) => {
   it('goes on where it was when it is extended, in the same order as one long plan', async () => {
     const { id, collection } = await tenEpisodes();
     const other = await aChannel(db, collection);
-    await db.transaction((tx) => updateChannel(tx, other.id, { seed: 1 }));
     for (const hours of [7, 20, 21, 45]) await planned(id, { until: t0 + hours * hour });
     await planned(other.id, { until: t0 + 45 * hour });
     const [steps, whole] = [await rowsOf(db, id), await rowsOf(db, other.id)];
