@@ -40,7 +40,7 @@ const film = '24000/1001';
 export const recipes: readonly Recipe[] = [
   {
     ...episode(1, 'Test Card Hour', 1, 1, 'Colour Bars', 'mkv'),
-    seconds: 30,
+    seconds: 24,
     video: {
       codec: 'h264',
       width: 1280,
@@ -52,7 +52,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...episode(2, 'Test Card Hour', 1, 2, 'Moving Parts', 'mp4'),
-    seconds: 24,
+    seconds: 20,
     video: {
       codec: 'h264',
       width: 1920,
@@ -64,7 +64,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...episode(3, 'Test Card Hour', 1, 3, 'The Old Format', 'avi'),
-    seconds: 40,
+    seconds: 30,
     video: {
       codec: 'mpeg4',
       width: 640,
@@ -88,7 +88,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...episode(5, 'Slow Science', 1, 2, 'Growing in a Dish', 'ts'),
-    seconds: 45,
+    seconds: 35,
     video: {
       codec: 'mpeg2',
       width: 720,
@@ -105,7 +105,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...episode(6, 'Slow Science', 2, 1, 'Uneven Steps', 'mkv'),
-    seconds: 32,
+    seconds: 26,
     video: {
       codec: 'h264',
       width: 854,
@@ -118,7 +118,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...movie(7, 'The Long Tone', 1998, 'mp4'),
-    seconds: 50,
+    seconds: 40,
     video: {
       codec: 'h264',
       width: 1440,
@@ -130,7 +130,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...movie(8, 'The Quiet Projector', 1927, 'mkv'),
-    seconds: 36,
+    seconds: 28,
     video: {
       codec: 'h264',
       width: 854,
@@ -157,7 +157,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     ...movie(10, 'Night Radio', 1938, 'mka'),
-    seconds: 60,
+    seconds: 30,
     audio: { codec: 'flac', layout: 'stereo', toneHz: 523 },
   },
 ];

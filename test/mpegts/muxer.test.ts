@@ -27,7 +27,6 @@ const minute = makeSource({ frames: 1500, frameTicks });
 describe('a unit', () => {
   it('of any size fills whole packets with the right stuffing', () => {
     const muxer = new Muxer(service);
-    const _chunks: Buffer[] = [];
     for (let size = 1; size <= 2000; size++) {
       const time = 90_000 + size * frameTicks;
       muxer.write({

@@ -355,6 +355,20 @@ describe('the clock', () => {
       return { units, frames: units.filter((unit) => unit.stream === 'video').length };
     }
 
+    it('decodes where a source with reordered pictures is cut short, wherever that is', async () => {
+      const complaints: string[] = [];
+      for (let frames = 30; frames < 36; frames++) {
+        const broadcast = new Broadcast();
+        broadcast.play(sources[1]!.units, frames);
+        broadcast.play(sources[0]!.units, sources[0]!.frames);
+        const { bytes, stream } = broadcast.read();
+        complaints.push(await complaintsOf(bytes), ...faultsOf(stream, { frameTicks, maxFrames: 2 }));
+        const shown = stream.video.units.map((unit) => unit.pts).sort((a, b) => a - b);
+        expect(shown).toHaveLength(frames + sources[0]!.frames);
+      }
+      expect(complaints.filter((complaint) => complaint !== '')).toEqual([]);
+    });
+
     it.each([
       ['2^33', 2 ** 33],
       ['2^32', 2 ** 32],

@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { capture } from './capture.ts';
+import { type ClockFrame, readPictureClock } from './picture-clock.ts';
+import { sampleRecordings } from './recordings.ts';
+import { type RunningServer, until } from './server.ts';
+
+export interface TestChannel {
+  id: string;
+  number: string;
+  url: string;
+}
+
+/** Scans the sample recordings, and makes channels that shuffle all of them. */
+export async function broadcastSamples(
+  server: RunningServer,
+  options: { channels?: number; profile?: string } = {},
+): Promise<TestChannel[]> {
+  const [first] = await sampleRecordings();
+  if (first === undefined) throw new Error('there are no sample recordings');
+  const folder = first.file.slice(0, -first.path.length - 1);
+  const { body: library } = await server.api('POST', '/libraries', { name: 'Samples', path: folder });
+  await until('the library is scanned', async () => {
+    const { body } = await server.api('GET', `/libraries/${library.id}/scan`);
+    return body.state === 'done' && body.pending === 0 ? true : undefined;
+  });
+  const collection = await server.api('POST', '/collections', { name: 'All', kind: 'query', query: {} });
+  const { body: profiles } = await server.api('GET', '/profiles');
+  const profile = profiles.items.find(({ name }: { name: string }) => name === (options.profile ?? '480p'));
+  const channels: TestChannel[] = [];
+  for (let n = 1; n <= (options.channels ?? 1); n++) {
+    const { status, body } = await server.api('POST', '/channels', {
+      number: String(n),
+      name: `Channel ${n}`,
+      profileId: profile.id,
+      seed: n,
+      schedule: { slots: [{ id: 'all', play: collection.body.id, mode: 'flood', order: 'shuffle' }] },
+    });
+    if (status !== 201) throw new Error(`channel ${n}: ${JSON.stringify(body)}`);
+    channels.push({ id: body.id, number: body.number, url: `${server.base}/iptv/channel/${body.id}.ts` });
+  }
+  return channels;
+}
+
+/** The recording's number by the title of its media. */
+export async function recordingNumbers(): Promise<Map<string, number>> {
+  const all = await sampleRecordings();
+  return new Map(all.map(({ title, number }) => [title, number]));
+}
+
+/**
+ * Tunes in and says how far the first picture of the programme is from what `/now` says at the moment at which
+ * the first byte comes, in milliseconds; undefined when another item begins just then.
+ */
+export async function tuneError(server: RunningServer, channel: TestChannel): Promise<number | undefined> {
+  const { bytes, firstByteAt } = await capture(channel.url, 2_500);
+  const [{ body: now }, frames, numbers] = await Promise.all([
+    server.api('GET', `/channels/${channel.id}/now`),
+    clockOf(bytes),
+    recordingNumbers(),
+  ]);
+  const shown = frames.find(({ recording }) => recording !== undefined);
+  if (shown?.positionMs === undefined || firstByteAt === undefined) return undefined;
+  if (shown.recording !== numbers.get(now.item.media.title)) return undefined;
+  // Pictures of the slate stand in front where the programme was not there at once.
+  const slateMs = shown.ptsMs - (frames[0]?.ptsMs ?? 0);
+  const sinceMs = Date.parse(now.at) - firstByteAt;
+  return shown.positionMs - slateMs - (now.positionMs - sinceMs);
+}
+
+/** The picture clock of captured bytes. */
+export async function clockOf(bytes: Buffer): Promise<ClockFrame[]> {
+  return withFile(bytes, (file) => readPictureClock(file));
+}
+
+/** What a decoder complains about; empty for a clean stream. */
+export async function decodeErrors(bytes: Buffer): Promise<string> {
+  return withFile(bytes, async (file) => {
+    const run = promisify(execFile);
+    const { stderr } = await run('ffmpeg', ['-nostdin', '-v', 'error', '-i', file, '-f', 'null', '-'], {
+      maxBuffer: 2 ** 26,
+    });
+    return stderr;
+  });
+}
+
+async function withFile<T>(bytes: Buffer, use: (file: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'aircheck-capture-'));
+  try {
+    const file = join(folder, 'capture.ts');
+    await writeFile(file, bytes);
+    return await use(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The pids of encoders that belong to a server, by what the system says. */
+export async function encodersOf(server: RunningServer): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,stat=,args=']);
+  const candidates = stdout
+    .split('\n')
+    .filter((line) => line.includes('ffmpeg') && !/^\s*\d+\s+Z/.test(line))
+    .map((line) => Number(line.trim().split(/\s+/)[0]));
+  const owned = await Promise.all(
+    candidates.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.split('\0').includes(`AIRCHECK_OWNER=${server.data}`);
+    }),
+  );
+  return candidates.filter((_, index) => owned[index]);
+}
