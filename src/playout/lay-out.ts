@@ -44,13 +44,13 @@ export function layOut(
   window: { from: EpochMs; until: EpochMs; cursors: Cursors; maxRows?: number },
 ): Layout {
   const { until, maxRows = Number.POSITIVE_INFINITY } = window;
-  const stepMs = stepOf(sources.collections);
+  const lengthMs = stepOf(sources.collections);
   const rows: NewPlayoutRow[] = [];
   const checkpoints: Checkpoint[] = [];
   const problems = new Map<string, PlanProblem>();
   let { cursors, from: at } = window;
   do {
-    const to = Math.max(at, Math.min(at + stepMs, until));
+    const to = Math.max(at, Math.min(at + lengthMs, until));
     const output = planner({ ...sources, from: at, to, cursors });
     if (output.items.length === 0 && at < to) throw broken('it left a hole', at);
     const [first] = output.items;
@@ -94,16 +94,16 @@ export function sameOffline(a: NewPlayoutRow, b: NewPlayoutRow): boolean {
   return a.kind === 'offline' && b.kind === 'offline' && same(a.slot, b.slot) && same(a.guide, b.guide);
 }
 
-const halfHourMs = 1_800_000;
+const stepMs = 900_000;
 const longestStepMs = 6 * 3_600_000;
-/** A planner call costs some 0.5 ms and another 1 ms for each of so many media. */
-const mediaPerHalfHour = 2_000;
+/** A planner call costs some 0.3 ms, and another one for each of so many media. */
+const mediaPerStep = 1_000;
 
-/** Half an hour, and longer steps for large collections, which each step sorts anew. */
+/** A quarter of an hour, and longer steps for large collections, which each step sorts anew. */
 function stepOf(collections: PlanSources['collections']): number {
   let size = 0;
   for (const media of collections.values()) size += media.length;
-  return Math.min(longestStepMs, halfHourMs * Math.max(1, Math.ceil(size / mediaPerHalfHour)));
+  return Math.min(longestStepMs, stepMs * Math.max(1, Math.ceil(size / mediaPerStep)));
 }
 
 function append(rows: NewPlayoutRow[], row: NewPlayoutRow): void {

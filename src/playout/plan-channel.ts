@@ -29,7 +29,7 @@ import { type Layout, layOut, type Planner, type PlanSources, sameOffline, sameR
 // channel's row, so that two planners of one channel take turns.
 //
 // A plan is made in steps, and the cursors after each step are a checkpoint. A rebuild begins at the first
-// checkpoint beyond the freeze horizon, which is half an hour later at most, or an item longer. From any other
+// checkpoint beyond the freeze horizon, which is a quarter of an hour later at most, or an item longer. From any other
 // boundary the cursors are found by planning the few rows since the checkpoint before it once more; when these
 // come out otherwise than stored, because of an edit, the checkpoint's own cursors are used: then some minutes
 // of programmes may be repeated, and none is lost.

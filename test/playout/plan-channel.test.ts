@@ -4,7 +4,7 @@ import { deleteChannel, updateChannel } from '../../src/db/channels.ts';
 import { replaceMembers } from '../../src/db/collections.ts';
 import type { Database } from '../../src/db/connection.ts';
 import { insertRows } from '../../src/db/playout.ts';
-import { playoutCheckpoints, playoutItems } from '../../src/db/schema.ts';
+import { channels, playoutCheckpoints, playoutItems } from '../../src/db/schema.ts';
 import {
   type PlanChannelRequest,
   type PlanChannelResult,
@@ -26,7 +26,7 @@ import {
   t0,
 } from './station.ts';
 
-describe.each(databases)('planning a channel ($name)', ({ open }) => {
+describe.each(databases)('planning a channel ($name)', ({ name, open }) => {
   let database: TestDatabase;
   let db: Database;
 
@@ -144,8 +144,8 @@ describe.each(databases)('planning a channel ($name)', ({ open }) => {
     expect(after.slice(0, frozen.length)).toEqual(frozen);
     expect(holes(after)).toEqual([]);
     const change = after.find((row) => row.mediaId === extra)!;
-    // Half an hour or an item later than the freeze at most, and then wherever it belongs.
-    expect(change.startsAt).toBeLessThan(now + 2 * hour + 30 * minute + 11 * 25 * minute);
+    // A quarter of an hour or an item later than the freeze at most, and then wherever it belongs.
+    expect(change.startsAt).toBeLessThan(now + 2 * hour + 15 * minute + 11 * 25 * minute);
     expect(after.length - before.length).toBe(result.added - result.removed);
   });
 
@@ -185,6 +185,51 @@ describe.each(databases)('planning a channel ($name)', ({ open }) => {
     expect(next[0]!.guide).toBeGreaterThan(current.guide!);
     expect(ids).toContain(current.mediaId);
   });
+
+  it('from now goes on with the next item, between two checkpoints too', async () => {
+    const { id, ids, library, collection } = await tenEpisodes(4 * minute);
+    await planned(id);
+    const extra = await library.file({ title: 'Extra', durationMs: minute });
+    await replaceMembers(db, collection, [...ids, extra]);
+    const now = t0 + 57 * minute;
+    await planned(id, { now, replace: 'after-current' });
+    const next = (await rowsOf(db, id)).filter((row) => row.startsAt > now).slice(0, 8);
+    expect(next.map((row) => row.mediaId)).toEqual([...ids.slice(5), extra, ids[0], ids[1]]);
+  });
+
+  it('never gives two neighbours the same guide entry by an edit', async () => {
+    const { id } = await tenEpisodes(10 * minute);
+    const other = await tenEpisodes(10 * minute);
+    await planned(id);
+    const slots = [{ id: 'new', play: other.collection, order: 'custom' as const, mode: 'flood' as const }];
+    await updateChannel(db, id, { schedule: { slots } });
+    // The checkpoint is one item before.
+    const now = t0 + 45 * minute;
+    const checkpoints = (await checkpointsOf(id)).map(({ at }) => at - t0);
+    expect(checkpoints.slice(0, 4)).toEqual([0, 20 * minute, 40 * minute, 60 * minute]);
+    await planned(id, { now, replace: 'after-current' });
+    const rows = await rowsOf(db, id);
+    expect(rows[5]).toMatchObject({ startsAt: t0 + 50 * minute, mediaId: other.ids[0] });
+    expect(rows.map((row) => row.guide)).toEqual(rows.map((_, index) => index + 1));
+  });
+
+  it.runIf(name === 'postgres')(
+    'waits for another planner of the channel, and sees what it did',
+    async () => {
+      const { id } = await tenEpisodes();
+      await planned(id);
+      const before = await rowsOf(db, id);
+      let second: Promise<unknown> = Promise.resolve();
+      await db.transaction(async (tx) => {
+        await tx.select().from(channels).where(eq(channels.id, id)).for('no key update');
+        await tx.delete(playoutItems).where(eq(playoutItems.channelId, id));
+        second = planned(id);
+        await Promise.race([second, someoneWaits()]);
+      });
+      await second;
+      expect((await rowsOf(db, id)).map(airing)).toEqual(before.map(airing));
+    },
+  );
 
   it('leaves no row, no checkpoint and no hole behind when a rebuild fails', async () => {
     const { id, ids, collection } = await tenEpisodes();
@@ -312,6 +357,13 @@ describe.each(databases)('planning a channel ($name)', ({ open }) => {
     expect(await planned(id)).toBeUndefined();
     expect(await countRows(db, id)).toBe(0);
   });
+
+  async function someoneWaits(): Promise<void> {
+    for (;;) {
+      const waiting = await database.sql`select 1 from pg_locks where not granted`;
+      if (waiting.length > 0) return;
+    }
+  }
 
   async function checkpointsOf(channelId: string) {
     return await db
