@@ -118,7 +118,7 @@ async function timed(name, work, detailed = false) {
   const result = await work();
   const tookMs = performance.now() - began;
   delay.disable();
-  const ms = (ns) => `${(ns / 1e6 - 5).toFixed(1)} ms`;
+  const ms = (ns) => `${Math.max(0, ns / 1e6 - 5).toFixed(1)} ms`;
   console.log(
     `${name}: ${Math.round(tookMs)} ms; main thread late p99 ${ms(delay.percentile(99))}, max ${ms(delay.max)}`,
   );

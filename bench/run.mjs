@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 
 const benches = {
   tune: 'how long a cold and a warm tune take, beside a bare ffmpeg',
-  fanout: 'CPU of the server for each gigabyte sent, beside a bare broadcaster',
   loop: 'event-loop delay with five channels on air while 1,000 files are scanned',
   plan: 'planning and storing 100 channels over 14 days from 20,000 media',
   guide: 'xmltv.xml of 100 channels over 14 days',

@@ -158,7 +158,11 @@ export const playoutItems = pgTable(
     guide: integer(),
     why: jsonb().$type<ItemReason>(),
   },
-  (t) => [index('playout_items_channel_ends').on(t.channelId, t.endsAt)],
+  (t) => [
+    index('playout_items_channel_ends').on(t.channelId, t.endsAt),
+    // Deleting media looks for the items that play it.
+    index('playout_items_media').on(t.mediaId),
+  ],
 );
 
 /** The planner's cursors as they were when the rows before `at` had been planned. */

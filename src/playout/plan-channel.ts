@@ -29,10 +29,10 @@ import { type Layout, layOut, type Planner, type PlanSources, sameOffline, sameR
 // channel's row, so that two planners of one channel take turns.
 //
 // A plan is made in steps, and the cursors after each step are a checkpoint. A rebuild begins at the first
-// checkpoint beyond the freeze horizon, which is a quarter of an hour later at most, or an item longer. From any other
-// boundary the cursors are found by planning the few rows since the checkpoint before it once more; when these
-// come out otherwise than stored, because of an edit, the checkpoint's own cursors are used: then some minutes
-// of programmes may be repeated, and none is lost.
+// checkpoint beyond the freeze horizon, which is a quarter of an hour later at most, or an item longer, or a few
+// hours with collections of thousands. From any other boundary the cursors are found by planning the few rows
+// since the checkpoint before it once more; when these come out otherwise than stored, because of an edit, the
+// checkpoint's own cursors are used: then some minutes of programmes may be repeated, and none is lost.
 //
 // Being offline is no programme: where nothing but offline rows follow, a plan replaces them from now on.
 

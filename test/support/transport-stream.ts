@@ -107,7 +107,9 @@ export function faultsOf(
   stream: TransportStream,
   options: { frameTicks: number; maxFrames?: number },
 ): string[] {
-  const found: string[] = [...stream.malformed];
+  const found: string[] = [];
+  for (const [what, first, times] of summary(stream.malformed))
+    found.push(`${times} times: ${what}, first in ${first}`);
   const count = (number: number, what: string) => number > 0 && found.push(`${number} ${what}`);
   count(stream.syncLosses, 'losses of sync');
   count(stream.trailingBytes, 'bytes of a cut-off packet');
@@ -146,7 +148,19 @@ export function faultsOf(
     }
     count(wrong.length, `units of ${pid} are shown before they are decoded`);
   }
-  return found;
+  return found.length > 20 ? [...found.slice(0, 20), `and ${found.length - 20} more`] : found;
+}
+
+/** What was wrong, where it was so first, and how often. */
+function summary(malformed: readonly string[]): [what: string, first: string, times: number][] {
+  const kinds = new Map<string, [string, string, number]>();
+  for (const entry of malformed) {
+    const [place, what] = entry.split(': ', 2) as [string, string];
+    const kind = kinds.get(what) ?? [what, place, 0];
+    kind[2]++;
+    kinds.set(what, kind);
+  }
+  return [...kinds.values()];
 }
 
 class Reading {

@@ -1,0 +1,1 @@
+CREATE INDEX "playout_items_media" ON "playout_items" USING btree ("media_id");
