@@ -163,6 +163,7 @@ export class Channel {
   private turn(): void {
     const nowTick = this.tickAt(this.now());
     const target = nowTick + msToTicks(this.deps.settings.leadMs);
+    this.noticeDeath();
     while (this.splicer.position < target) {
       if (this.isOver(nowTick)) this.advance();
       else if (!this.sendProgramme(target) && !this.sendSlate(nowTick, target)) break;
@@ -171,6 +172,16 @@ export class Channel {
     this.prepareNext(nowTick);
     this.publish();
     for (const viewer of this.viewers) viewer.check();
+  }
+
+  /** An encoder that dies after good work is an early joint: what it left is sent, and the rest comes from another one. */
+  private noticeDeath(): void {
+    const end = this.current.diedAt();
+    if (end === undefined) return;
+    this.deps.log.info({ item: this.current.item.id }, 'the encoder is gone; another one takes over');
+    this.current.endTick = end;
+    this.splicer.endAt(end);
+    this.dropNext();
   }
 
   /** Whether the item has been sent to its end, its last sound too, for which a little time is given. */
@@ -303,7 +314,7 @@ export class Channel {
     const untilEnd = current.endTick - Math.max(nowTick, this.splicer.position);
     if (untilEnd > msToTicks(this.deps.settings.prepareMs)) return;
     this.next ??= this.programmeAt(current.endTick);
-    this.next.maintain(this.next.startTick);
+    this.next.maintain(Math.max(this.next.startTick, current.endTick));
     const { source } = this.next;
     if (source?.ended) this.next.fail(this.next.endReason());
   }
@@ -342,6 +353,8 @@ export class Channel {
       startTick: this.snap(this.tickAt(item.startsAt)),
       endTick: this.snap(this.tickAt(item.endsAt)),
       frameTicks: this.frameTicks,
+      // Amid a stream, the second that is due is worth more than the work that copying saves.
+      mayCopy: !this.sending || this.tickAt(item.startsAt) >= tick - this.frameTicks,
       onReadable: () => this.awaited() && this.pump(),
     });
   }

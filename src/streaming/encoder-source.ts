@@ -20,8 +20,9 @@ export class EncoderSource implements Source {
   /** Whether any byte has come, and when the last one did, in monotonic milliseconds. */
   started = false;
   lastByteAt: number;
-  /** The time of the first picture of all. */
+  /** The times of the first picture of all, and of the latest that has come. */
   firstPts: number | undefined;
+  lastPts: number | undefined;
 
   constructor(
     private readonly deps: {
@@ -51,6 +52,11 @@ export class EncoderSource implements Source {
   }
 
   /** Nothing more will come. */
+  get complete(): boolean {
+    return this.over;
+  }
+
+  /** Nothing more will come, and nothing is left. */
   get ended(): boolean {
     return this.over && this.peek() === undefined;
   }
@@ -113,6 +119,7 @@ export class EncoderSource implements Source {
       this.units.push(unit);
       if (unit.stream !== 'video') continue;
       this.firstPts ??= unit.pts;
+      this.lastPts = Math.max(this.lastPts ?? unit.pts, unit.pts);
       this.pictures++;
     }
     this.regulate();

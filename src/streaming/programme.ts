@@ -60,12 +60,14 @@ export class Programme {
       startTick: number;
       endTick: number;
       frameTicks: number;
+      /** It may be entered where its key frames are. */
+      mayCopy: boolean;
       onReadable: () => void;
     },
   ) {
     this.startTick = deps.startTick;
     this.endTick = deps.endTick;
-    this.mayCopy = item.media !== undefined && isCopyable(item.media.probe, deps.profile);
+    this.mayCopy = deps.mayCopy && item.media !== undefined && isCopyable(item.media.probe, deps.profile);
     if (item.kind === 'offline') {
       this.abandoned = true;
       this.trouble = 'nothing is scheduled';
@@ -75,8 +77,10 @@ export class Programme {
     }
   }
 
+  /** Of the encoder that runs; one that has done its work has none. */
   get pid(): number | undefined {
-    return this.source?.process.pid;
+    const process = this.source?.process;
+    return process?.exit === undefined ? process?.pid : undefined;
   }
 
   /** An encoder runs or has been asked for. */
@@ -108,7 +112,7 @@ export class Programme {
     if (source === undefined || source.ended) return;
     const silentMs = now - source.lastByteAt;
     const limit = source.started ? this.deps.settings.watchdogMs : this.deps.settings.startTimeoutMs;
-    if (!source.held && source.peek() === undefined && silentMs > limit) {
+    if (!source.held && !source.complete && silentMs > limit) {
       this.fail(`the encoder gave nothing for ${Math.round(silentMs / 100) / 10} s`);
     }
   }
@@ -139,6 +143,19 @@ export class Programme {
     return tick;
   }
 
+  /**
+   * Where the pictures end that a working encoder left behind when it died: undefined while it lives, and
+   * for one that had not worked for long, which is a case for `fail`.
+   */
+  diedAt(): number | undefined {
+    const { source } = this;
+    const exit = source?.process.exit;
+    if (!this.entered || !this.proven || source?.lastPts === undefined || !source.complete) return undefined;
+    if (exit === undefined || exit.kind === 'finished') return undefined;
+    const tick = source.lastPts + this.shift + this.deps.frameTicks;
+    return tick < this.endTick - this.deps.frameTicks / 2 ? Math.round(tick) : undefined;
+  }
+
   markEntered(): void {
     this.entered = true;
     this.trouble = undefined;
@@ -148,7 +165,7 @@ export class Programme {
   /** The source has stopped before the item's end, or does not work: tried again later, or given up. */
   fail(reason: string): void {
     const now = performance.now();
-    const proven = this.enteredAt !== undefined && now - this.enteredAt > provenMs;
+    const { proven } = this;
     if (proven) this.failures = 0;
     const delay = proven ? 0 : this.deps.settings.retryMs[this.failures];
     if (!proven) this.failures++;
@@ -183,6 +200,10 @@ export class Programme {
     this.stopped.abort(new Error('the item is over'));
     this.abandoned = true;
     this.halt();
+  }
+
+  private get proven(): boolean {
+    return this.enteredAt !== undefined && performance.now() - this.enteredAt > provenMs;
   }
 
   private tryStart(tick: number, now: number): void {

@@ -15,6 +15,7 @@ import { analyse, backwardSteps, largestStep } from '../support/transport-stream
 const settings = {
   AIRCHECK_LIBRARY_SETTLE_MS: '0',
   AIRCHECK_STREAMING_LINGER_MS: '1500',
+  AIRCHECK_PLAYOUT_HORIZON_HOURS: '48',
 };
 const frameTicks = 3_000;
 

@@ -93,9 +93,10 @@ it('kills: ten encoders killed in five minutes, and one stopped', async () => {
   for (let i = 0; i < 11; i++) {
     await delay(i === 0 ? 10_000 : 27_000);
     const signal = i === 10 ? 'SIGSTOP' : 'SIGKILL';
-    const [pid] = (await stream()).encoderPids;
+    // One that has not done its work yet.
+    const pid = await until('an encoder is at work', async () => (await stream()).encoderPids[0]);
     const at = performance.now();
-    process.kill(pid, signal);
+    kill(pid, signal);
     await until('the programme is back with another encoder', async () => {
       const on = await stream();
       return on.state === 'programme' && !on.encoderPids.includes(pid) && on.encoderPids.length > 0

@@ -13,6 +13,10 @@ import { brightness, Shelf, Station, smallProfile, timeline, type Watcher } from
 const frameTicks = 3600;
 const frame = frameTicks / 90_000;
 const minutes = 60_000;
+const fractional = {
+  ...smallProfile,
+  video: { ...smallProfile.video, frameRate: { num: 24_000, den: 1001 } },
+};
 
 let shelf: Shelf;
 let long: TimelineMedia;
@@ -24,6 +28,7 @@ let ready: TimelineMedia;
 
 beforeAll(async () => {
   shelf = await Shelf.open();
+  await shelf.prepareSlates(smallProfile, fractional);
   long = await shelf.record('long.mkv', 120, { seconds: 60, args: ['-g', '250'] });
   other = await shelf.record('other.mkv', 200, { seconds: 60, args: ['-g', '250'] });
   film = await shelf.record('film.mkv', 90, {
@@ -107,7 +112,9 @@ describe.concurrent('a channel', () => {
     const id = station.add('5', items);
     const watcher = await station.watch('5');
     expect([watcher.status, watcher.response.headers['content-type']]).toEqual([200, 'video/mp2t']);
-    await watcher.seconds(13.5);
+    await watcher.until(() => station.manager.stream(id)?.item?.id === items.at(-1)!.id);
+    const { length } = analyse(watcher.bytes).clock;
+    await watcher.until(() => analyse(watcher.bytes).clock.length > length + 60);
     const starts = items.map((item) => clockAt(station, id, item.startsAt));
     expect(station.manager.stream(id)!.joints).toBe(5);
     watcher.leave();
@@ -209,9 +216,8 @@ describe.concurrent('a channel', () => {
 
   it('shows its slate where nothing is scheduled, without any process', async ({ onTestFinished }) => {
     const station = await open(onTestFinished);
-    const spec = { ...smallProfile, video: { ...smallProfile.video, frameRate: { num: 24_000, den: 1001 } } };
     const offline = station.add('5', timeline(Date.now() - 500, { ms: 60_000 }));
-    const unplanned = station.add('6', [], spec);
+    const unplanned = station.add('6', [], fractional);
     const [one, two] = await Promise.all([station.watch('5'), station.watch('6')]);
     await Promise.all([one!.seconds(6.5), two!.seconds(6.5)]);
     for (const id of [offline, unplanned]) {

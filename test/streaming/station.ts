@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -80,8 +80,14 @@ export class Shelf {
     return { id: randomUUID(), absolutePath: path, probe, durationMs: probe.durationMs, title: name };
   }
 
-  slates(): string {
+  get slates(): string {
     return join(this.folder, 'slates');
+  }
+
+  /** Renders what the stations of this shelf will find, which would otherwise do so one over the other. */
+  async prepareSlates(...profiles: ProfileSpec[]): Promise<void> {
+    const store = new SlateStore({ folder: this.slates, ffmpegPath, log: pino({ level: 'silent' }) });
+    for (const profile of profiles) await store.get(profile);
   }
 
   async close(): Promise<void> {
@@ -173,8 +179,7 @@ export class Station {
     settings: Partial<Config['streaming']> = {},
     ffmpegFile = ffmpegPath,
   ): Promise<Station> {
-    await mkdir(shelf.slates(), { recursive: true });
-    const station = new Station(shelf.slates(), settings, ffmpegFile);
+    const station = new Station(shelf.slates, settings, ffmpegFile);
     station.server.listen(0, '127.0.0.1');
     await once(station.server, 'listening');
     return station;
@@ -248,10 +253,12 @@ export class Watcher {
     });
   }
 
-  /** Looks each time that something has come. */
+  /** Looks each time that something has come. Throws when the stream ends, or gives nothing for long. */
   async until(holds: () => boolean): Promise<void> {
-    const signal = AbortSignal.timeout(40_000);
-    while (!holds()) await once(this.response, 'data', { signal });
+    while (!holds()) {
+      if (this.response.closed) throw new Error(`the stream has ended: ${this.status}`);
+      await Promise.race([once(this.response, 'data', { signal: AbortSignal.timeout(10_000) }), this.ended]);
+    }
   }
 
   leave(): void {
