@@ -4,9 +4,9 @@ export const ticksPerSecond = 90_000;
 /** PTS, DTS and the base of a PCR have 33 bits (ISO/IEC 13818-1 2.4.3.5 and 2.4.3.7). */
 export const wrapTicks = 2 ** 33;
 
-/** A 64-bit count of ticks as it is written into 33 bits. Times before zero wrap too. */
+/** A 64-bit count of ticks, as a whole number of 33 bits. Times before zero wrap too. */
 export function wrap33(ticks: number): number {
-  return ((ticks % wrapTicks) + wrapTicks) % wrapTicks;
+  return ((Math.round(ticks) % wrapTicks) + wrapTicks) % wrapTicks;
 }
 
 /** The count nearest to `near` whose lower 33 bits are `wrapped`. */

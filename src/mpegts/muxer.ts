@@ -20,7 +20,7 @@ export interface Chunk {
 }
 
 /** The clock runs so far behind the decoding times: what a decoder's buffer may hold. */
-const pcrLead = 36_000;
+const pcrLead = 54_000;
 const psiEvery = 9_000;
 const sdtEvery = 90_000;
 const slabSize = packetSize * 2_048;

@@ -14,8 +14,11 @@ export interface Placement {
 /** Pictures that a copied source may keep back to reorder them; a constant, so that joints need not move. */
 export const reorderFrames = 4;
 
-/** Sound may come so much later than its picture in a source before the hole is filled. */
-const soundMayLag = ticksPerSecond;
+/** Sound may come so much later than its picture in a source; then the hole is filled, while the clock still allows it. */
+const soundMayLag = ticksPerSecond / 2;
+
+/** Times of sound may waver by so many frames, as they do in containers that count milliseconds. */
+const waver = 0.9;
 
 /**
  * Joins sources into one endless programme whose clock never jumps. Video keeps the place that it is given;
@@ -34,7 +37,10 @@ export class Splicer {
   private placement: Placement = { shift: 0, end: Number.NEGATIVE_INFINITY };
   /** Set by the first picture of a source. */
   private decodeShift: number | undefined;
+  private lastDts = Number.NEGATIVE_INFINITY;
   private entered = 0;
+  /** The source's sound has begun, and follows itself. */
+  private sounding = false;
 
   /** @param options.silence one ADTS frame of silence in the channel's format */
   constructor(
@@ -67,6 +73,7 @@ export class Splicer {
   begin(placement: Placement): void {
     this.placement = placement;
     this.decodeShift = undefined;
+    this.sounding = false;
     this.fillSilence(this.position);
   }
 
@@ -88,12 +95,16 @@ export class Splicer {
   private video(unit: AccessUnit, pts: number): void {
     if (this.decodeShift === undefined) {
       if (!unit.key) return;
-      this.decodeShift = pts - Math.round(reorderFrames * this.frameTicks) - unit.dts;
+      const due = pts - Math.round(reorderFrames * this.frameTicks);
+      // A source that was cut amid reordered pictures has used up more decoding times than it has shown pictures.
+      this.decodeShift = Math.max(due, Math.round(this.lastDts + this.frameTicks)) - unit.dts;
       this.entered = pts;
     }
     // Pictures before the key frame that a source was entered at refer to what was not sent.
     if (pts < this.entered) return;
-    this.options.muxer.write({ ...unit, pts, dts: unit.dts + this.decodeShift });
+    const dts = unit.dts + this.decodeShift;
+    this.options.muxer.write({ ...unit, pts, dts });
+    this.lastDts = dts;
     this.position = Math.max(this.position, pts + this.frameTicks);
     if (this.position - this.slotTime(this.nextSlot) > soundMayLag) {
       this.fillSilence(this.position - soundMayLag);
@@ -101,10 +112,11 @@ export class Splicer {
   }
 
   private audio(unit: AccessUnit, pts: number): void {
-    const slot = Math.round((pts - this.origin) / this.slotTicks);
-    if (slot < this.nextSlot) return;
-    this.fillSilence(this.slotTime(slot));
+    const ahead = (pts - this.origin) / this.slotTicks - this.nextSlot;
+    if (ahead < (this.sounding ? -waver : -0.5)) return;
+    if (ahead > (this.sounding ? waver : 0.5)) this.fillSilence(pts - this.slotTicks / 2);
     this.sound(unit.payload);
+    this.sounding = true;
   }
 
   /** Silence in all slots that begin before `until`. */

@@ -10,7 +10,8 @@ export type RingEntry = EntryPoint & { cursor: Cursor };
 
 interface Held {
   chunk: Chunk;
-  /** The channel's position when the chunk was complete, in ticks. */
+  /** The channel's position before and after the chunk, in ticks. */
+  from: number;
   position: number;
 }
 
@@ -42,7 +43,7 @@ export class Ring {
 
   push(chunk: Chunk, position: number): void {
     const sequence = this.next;
-    this.held.push({ chunk, position });
+    this.held.push({ chunk, from: this.held.at(-1)?.position ?? position, position });
     this.size += chunk.bytes.length;
     for (const entry of chunk.entries) {
       this.entries.push({ ...entry, cursor: { sequence, offset: entry.offset } });
@@ -56,9 +57,8 @@ export class Ring {
 
   /** How many ticks the channel is ahead of the beginning of a chunk. */
   lagOf(sequence: number): number {
-    const end = this.held.at(-1)?.position;
-    const before = this.held[sequence - 1 - this.firstSequence]?.position;
-    return end === undefined || before === undefined ? 0 : end - before;
+    const next = this.held[Math.max(0, sequence - this.firstSequence)];
+    return next === undefined ? 0 : (this.held.at(-1) as Held).position - next.from;
   }
 
   /** The newest entry that is shown at or before `pts`, else the oldest there is. */
