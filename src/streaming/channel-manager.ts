@@ -151,7 +151,9 @@ export class ChannelManager {
 
   /** Ends the lingering channel that has been left for longest. Returns whether there was one, and its slot is free. */
   private async makeRoom(): Promise<boolean> {
-    const lingering = [...this.channels.values()].filter((channel) => channel.leftAt !== undefined);
+    const lingering = [...this.channels.values()].filter(
+      (channel) => channel.leftAt !== undefined && channel.holdsEncoder,
+    );
     lingering.sort((a, b) => (a.leftAt ?? 0) - (b.leftAt ?? 0));
     const [oldest] = lingering;
     if (oldest === undefined) return false;

@@ -54,6 +54,8 @@ export class Channel {
   private next: Programme | undefined;
   private slateSource: SlateSource | undefined;
   private sending = false;
+  /** The programme that is on has built up its lead; until then it need not be ahead of the clock. */
+  private hasLead = false;
   private timer: NodeJS.Timeout | undefined;
   private lingerTimer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -105,6 +107,11 @@ export class Channel {
 
   get pids(): number[] {
     return [this.current.pid, this.next?.pid].flatMap((pid) => pid ?? []);
+  }
+
+  /** Its end would give an encoder to others. */
+  get holdsEncoder(): boolean {
+    return this.current.active || this.next?.active === true;
   }
 
   /** How far the stream is ahead of the wall clock, in milliseconds. */
@@ -168,6 +175,9 @@ export class Channel {
       if (this.isOver(nowTick)) this.advance();
       else if (!this.sendProgramme(target) && !this.sendSlate(nowTick, target)) break;
     }
+    const { position } = this.splicer;
+    if (position >= nowTick + msToTicks(this.deps.settings.slateBelowMs) + slateStepTicks)
+      this.hasLead = true;
     this.current.maintain(this.restartTick(nowTick));
     this.prepareNext(nowTick);
     this.publish();
@@ -246,6 +256,7 @@ export class Channel {
   }
 
   private goOver(programme: Programme): void {
+    if (!this.sending || this.slateSource !== undefined) this.hasLead = false;
     this.slateSource = undefined;
     this.sending = true;
     this.splicer.begin({ shift: programme.shift, end: programme.endTick });
@@ -287,7 +298,8 @@ export class Channel {
     }
     // The place where the programme can be entered is known: the slate leads up to it.
     const entry = current.entered ? undefined : current.entry(splicer.position);
-    const floor = nowTick + msToTicks(this.deps.settings.slateBelowMs);
+    const ahead = this.slateSource === undefined && !this.hasLead ? 0 : this.deps.settings.slateBelowMs;
+    const floor = nowTick + msToTicks(ahead);
     if (entry !== undefined) return Math.min(entry, target);
     return splicer.position < floor ? floor + slateStepTicks : splicer.position;
   }

@@ -32,6 +32,7 @@ export class EncoderProcess {
   /** Set when the process has ended. */
   exit: ExitReason | undefined;
   private stderr = '';
+  private resolve: ((reason: ExitReason) => void) | undefined;
 
   constructor(private readonly options: SpawnOptions) {
     const child = execa(options.file, options.args, {
@@ -53,6 +54,10 @@ export class EncoderProcess {
       this.stderr = (this.stderr + bytes.toString('utf8')).slice(-stderrKept);
     });
     this.exited = this.watch(child);
+    // A process that the system refuses to start has no events; only execa's own result tells of it.
+    void child.then(({ exitCode, shortMessage }) =>
+      this.end({ kind: 'failed', code: exitCode, stderr: shortMessage ?? '' }),
+    );
     this.lowerPriority();
   }
 
@@ -65,18 +70,20 @@ export class EncoderProcess {
   }
 
   private watch(child: Pick<ChildProcess, 'once'>): Promise<ExitReason> {
-    return new Promise<ExitReason>((resolve) => {
-      const end = (reason: ExitReason) => {
-        this.exit ??= reason;
-        resolve(this.exit);
-      };
-      child.once('exit', (code, signal) => {
-        if (signal !== null) end({ kind: 'killed', signal });
-        else if (code === 0) end({ kind: 'finished' });
-        else end({ kind: 'failed', code: code ?? undefined, stderr: this.stderr.trim() });
-      });
-      child.once('error', (error) => end({ kind: 'failed', code: undefined, stderr: error.message }));
+    child.once('exit', (code, signal) => {
+      if (signal !== null) this.end({ kind: 'killed', signal });
+      else if (code === 0) this.end({ kind: 'finished' });
+      else this.end({ kind: 'failed', code: code ?? undefined, stderr: this.stderr.trim() });
     });
+    child.once('error', (error) => this.end({ kind: 'failed', code: undefined, stderr: error.message }));
+    return new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+
+  private end(reason: ExitReason): void {
+    this.exit ??= reason;
+    this.resolve?.(this.exit);
   }
 
   /** Before ffmpeg has made its threads, so that they inherit it. */

@@ -90,6 +90,8 @@ describe('the name of a service', () => {
     ['umlauts', 'ä'.repeat(100)],
     ['umlauts behind one letter', `x${'ä'.repeat(100)}`],
     ['emoji', '📺'.repeat(40)],
+    ['emoji behind one letter', `a${'📺'.repeat(40)}`],
+    ['emoji behind two letters', `ab${'📺'.repeat(40)}`],
     ['emoji behind three letters', `abc${'📺'.repeat(40)}`],
   ])('is cut on a character when it is long: %s', (_, name) => {
     const cut = nameOf(name);

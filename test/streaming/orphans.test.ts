@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
 import { ownerVariable } from '../../src/streaming/encoder-process.ts';
@@ -37,13 +39,16 @@ it('ends the encoders of its own earlier run, even stopped ones, and nobody else
   expect(await endOrphans(mine, log)).toBe(0);
 });
 
-it('does not end itself', async () => {
-  const owner = randomUUID();
-  const previous = process.env[ownerVariable];
-  process.env[ownerVariable] = owner;
-  onTestFinished(() => {
-    if (previous === undefined) delete process.env[ownerVariable];
-    else process.env[ownerVariable] = previous;
+it('does not end the server that asks, whose own environment has the mark too', async () => {
+  const built = fileURLToPath(new URL('../../dist/streaming/orphans.js', import.meta.url));
+  const code = `
+    const { endOrphans } = await import(${JSON.stringify(built)});
+    process.stdout.write(String(await endOrphans(process.env.${ownerVariable}, { info() {} })));`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+    env: { ...process.env, [ownerVariable]: randomUUID() },
   });
-  expect(await endOrphans(owner, log)).toBe(0);
+  const [said, [exitCode, signal]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  expect([said, exitCode, signal]).toEqual(['0', 0, null]);
 });

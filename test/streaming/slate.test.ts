@@ -104,6 +104,7 @@ describe.each([
     // Neither runs ahead of the other.
     expect(Math.abs(video.at(-1)!.pts - audio.at(-1)!.pts)).toBeLessThan(2 * frameTicks + 2100);
     const keys = video.flatMap((unit) => (unit.key ? [unit.pts] : []));
+    expect(video.at(-1)!.pts - keys.at(-1)!).toBeLessThanOrEqual(60_000);
     for (const distance of new Set(keys.slice(1).map((pts, index) => pts - keys[index]!))) {
       expect(distance).toBeLessThanOrEqual(60_000);
     }

@@ -236,7 +236,7 @@ class Reading {
     if (pid === 0x1fff) return;
     const before = this.counters.get(pid);
     if (before === undefined || jumps) {
-      this.counters.set(pid, { last: counter, repeated: false });
+      this.counters.set(pid, { last: counter, repeated: !hasPayload });
       return;
     }
     const expected = hasPayload ? (before.last + 1) % 16 : before.last;
@@ -244,7 +244,8 @@ class Reading {
     if (counter !== expected && !repeats) {
       this.continuityErrors.push({ pid, packet: this.packets, expected, found: counter });
     }
-    this.counters.set(pid, { last: counter, repeated: repeats });
+    // Only what has a payload can be repeated.
+    this.counters.set(pid, { last: counter, repeated: repeats || !hasPayload });
   }
 
   private reference(pid: number, field: Buffer): void {
