@@ -19,6 +19,7 @@ try {
   for (let i = 0; i < times; i++) {
     await until(async () => (await server.api('GET', '/streams')).total === 0);
     await pause(500 + Math.random() * 2_000);
+    await until(hasPicture);
     rows.bare.push(await bareFfmpeg(channel));
     rows.cold.push(await tune(url));
   }
@@ -26,10 +27,18 @@ try {
   await pause(5_000);
   for (let i = 0; i < times; i++) {
     await pause(200 + Math.random() * 1_000);
+    await until(hasPicture);
     rows.warm.push(await tune(url));
   }
   holder.destroy();
   report(rows);
+
+  /** A recording without a picture looks like the slate, and one that ends now is not what is tuned in to. */
+  async function hasPicture() {
+    const { item } = await server.api('GET', `/channels/${channel.id}/now`);
+    const { width } = await server.api('GET', `/media/${item.media.id}`);
+    return width !== undefined && Date.parse(item.stop) > Date.now() + 3_000;
+  }
 } finally {
   await server.stop();
 }
@@ -131,6 +140,12 @@ function isSlate(picture) {
 
 function report(rows) {
   const ms = (value) => (value === undefined ? '-' : `${Math.round(value)} ms`);
+  for (const kind of ['cold', 'warm']) {
+    const list = (key) => rows[kind].map((row) => Math.round(row[key])).join(' ');
+    console.log(
+      `${kind}: first byte ${list('firstByte')}; first programme picture ${list('firstProgramme')}`,
+    );
+  }
   const line = (name, list, key) => {
     const values = list.map((row) => row[key]);
     console.log(

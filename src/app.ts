@@ -104,6 +104,15 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   });
   parts.add('channels', () => channels.stop());
 
+  // A profile's slate takes a second to make, once; tuning does not wait for it.
+  const makeSlates = () => {
+    for (const profile of playout.profilesInUse()) {
+      slates.get(profile).catch((error: unknown) => log.error({ err: error }, 'a slate could not be made'));
+    }
+  };
+  makeSlates();
+  playout.subscribe(makeSlates);
+
   tasks.register({
     name: 'playout',
     everyMs: config.playout.extendEveryMs,
@@ -153,10 +162,6 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
     http.stopAccepting();
   });
 
-  // A profile's slate takes a second to make, once; tuning does not wait for it.
-  for (const profile of playout.profilesInUse()) {
-    slates.get(profile).catch((error: unknown) => log.error({ err: error }, 'a slate could not be made'));
-  }
   ready = true;
   log.info({ port: http.port, data: config.data, tookMs: Date.now() - startedAt }, 'aircheck is on air');
   return {

@@ -57,6 +57,7 @@ export class Channel {
   /** The programme that is on has built up its lead; until then it need not be ahead of the clock. */
   private hasLead = false;
   private timer: NodeJS.Timeout | undefined;
+  private slateTimer: NodeJS.Timeout | undefined;
   private lingerTimer: NodeJS.Timeout | undefined;
   private stopped = false;
   /** Since when nobody has watched, in monotonic milliseconds. */
@@ -84,6 +85,8 @@ export class Channel {
     this.current = this.programmeAt(this.splicer.position);
     this.current.start(this.splicer.position);
     this.timer = setInterval(() => this.pump(), settings.writeEveryMs);
+    // The slate's first moment does not wait for the next turn.
+    this.slateTimer = setTimeout(() => this.pump(), settings.slateAfterMs + 1);
     this.linger();
   }
 
@@ -149,6 +152,7 @@ export class Channel {
     if (this.stopped) return;
     this.stopped = true;
     clearInterval(this.timer);
+    clearTimeout(this.slateTimer);
     clearTimeout(this.lingerTimer);
     this.current.stop();
     this.dropNext();
