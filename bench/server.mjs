@@ -59,7 +59,11 @@ export async function makeChannels(server, count, profileName = '720p') {
   const { api } = server;
   const library = await api('POST', '/libraries', { name: 'Recordings', path: server.recordings });
   await until(async () => (await api('GET', `/libraries/${library.id}/scan`)).state === 'done');
-  const everything = await api('POST', '/collections', { name: 'Everything', kind: 'query', query: {} });
+  const everything = await api('POST', '/collections', {
+    name: 'Everything',
+    kind: 'query',
+    query: { library: library.id },
+  });
   const profiles = await api('GET', '/profiles');
   const profile = profiles.items.find(({ name }) => name === profileName);
   const channels = [];

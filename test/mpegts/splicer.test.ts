@@ -267,6 +267,18 @@ describe('pictures', () => {
     expect(broadcast.of('video')[0]!.pts - broadcast.of('video')[0]!.dts).toBe(reorderFrames * frameTicks);
   });
 
+  it('of many sources in a row that are cut amid reordered ones do not come later and later', () => {
+    const broadcast = new Broadcast();
+    for (let item = 0; item < 12; item++) {
+      broadcast.play(makeSource({ frames: 60, frameTicks, between: 2 }), 30 + (item % 3));
+    }
+    const { stream } = broadcast.read();
+    expect(faultsOf(stream, { frameTicks })).toEqual([]);
+    const shown = stream.video.units.map((unit) => unit.pts).sort((a, b) => a - b);
+    expect(new Set(shown.slice(1).map((pts, index) => pts - shown[index]!))).toEqual(new Set([frameTicks]));
+    for (const unit of stream.video.units) expect(unit.pts - unit.dts).toBeGreaterThan(frameTicks / 2);
+  });
+
   it('that are missing at the end are made up by the one before them', () => {
     const broadcast = new Broadcast();
     broadcast.play(makeSource({ frames: 48, frameTicks }), 50);

@@ -136,6 +136,27 @@ describe.concurrent('a channel', () => {
     });
   });
 
+  it('loses no picture of a copy whose pictures are reordered, wherever it is cut', async ({
+    onTestFinished,
+  }) => {
+    const station = await open(onTestFinished);
+    const cuts = Array.from({ length: 10 }, (_, index) => ({
+      media: ready,
+      ms: 800 + 40 * (index % 6),
+      inMs: 1000 * (index % 5),
+    }));
+    const id = station.add('5', timeline(Date.now() - 200, ...cuts, { media: long, ms: 60_000 }));
+    const watcher = await station.watch('5');
+    await watcher.until(() => station.manager.stream(id)?.item?.id === cuts.length + 1);
+    const { length } = analyse(watcher.bytes).clock;
+    await watcher.until(() => analyse(watcher.bytes).clock.length > length + 25);
+    await expectFlawless(watcher);
+    const shown = analyse(watcher.bytes).video.units.map((unit) => unit.pts);
+    shown.sort((a, b) => a - b);
+    const steps = shown.slice(1).map((pts, index) => pts - shown[index]!);
+    expect(steps.filter((step) => step !== frameTicks)).toEqual([]);
+  });
+
   it('has one encoder for all who watch it', async ({ onTestFinished }) => {
     const station = await open(onTestFinished);
     const id = station.add('5', endless(long));
