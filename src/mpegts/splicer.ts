@@ -95,14 +95,13 @@ export class Splicer {
   private video(unit: AccessUnit, pts: number): void {
     if (this.decodeShift === undefined) {
       if (!unit.key) return;
-      const due = pts - Math.round(reorderFrames * this.frameTicks);
-      // A source that was cut amid reordered pictures has used up more decoding times than it has shown pictures.
-      this.decodeShift = Math.max(due, Math.round(this.lastDts + this.frameTicks)) - unit.dts;
+      this.decodeShift = pts - Math.round(reorderFrames * this.frameTicks) - unit.dts;
       this.entered = pts;
     }
     // Pictures before the key frame that a source was entered at refer to what was not sent.
     if (pts < this.entered) return;
-    const dts = unit.dts + this.decodeShift;
+    // A source that was cut amid reordered pictures has used up a decoding time of this one, which catches up.
+    const dts = Math.max(unit.dts + this.decodeShift, Math.ceil(this.lastDts + this.frameTicks / 2));
     this.options.muxer.write({ ...unit, pts, dts });
     this.lastDts = dts;
     this.position = Math.max(this.position, pts + this.frameTicks);

@@ -88,10 +88,12 @@ export class ChannelManager {
     }
     const { spec } = description.profile;
     const slate = this.deps.slates.peek(spec) ?? (await this.deps.slates.get(spec));
-    if (response.destroyed) return;
-    if (this.closed) throw new UnavailableError('The server is stopping.', { operation: 'tuning' });
-    const channel = await this.onAir(description, slate);
-    if (response.destroyed) return;
+    let channel: Channel;
+    do {
+      channel = await this.onAir(description, slate);
+      if (response.destroyed) return;
+      // It may have been closed in the moment between.
+    } while (this.channels.get(description.id) !== channel);
     accept();
     channel.join(this.viewer(channel, response));
   }
@@ -122,6 +124,7 @@ export class ChannelManager {
   /** The channel, put on air first when it is not. Where there is no encoder for it, one is taken from a channel that nobody watches. */
   private async onAir(description: LineupChannel, slate: Slate): Promise<Channel> {
     for (;;) {
+      if (this.closed) throw new UnavailableError('The server is stopping.', { operation: 'tuning' });
       const known = this.channels.get(description.id);
       if (known !== undefined) return known;
       try {
@@ -129,7 +132,6 @@ export class ChannelManager {
       } catch (error) {
         if (!(error instanceof PoolFullError) || !(await this.makeRoom())) throw error;
       }
-      if (this.closed) throw new UnavailableError('The server is stopping.', { operation: 'tuning' });
     }
   }
 

@@ -208,9 +208,8 @@ export class Channel {
   }
 
   private drain(source: Source): void {
-    for (let unit = source.shift(); unit !== undefined; unit = source.shift()) {
-      if (unit.stream === 'audio') this.splicer.write(unit);
-    }
+    // The last pictures to be decoded may belong before one that was sent: they are not over yet.
+    for (let unit = source.shift(); unit !== undefined; unit = source.shift()) this.splicer.write(unit);
   }
 
   private advance(): void {

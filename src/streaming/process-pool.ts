@@ -25,7 +25,8 @@ export interface Lease {
 /** Hands out encoder processes: at most `max` at a time, started no faster than the bucket allows. */
 export class ProcessPoolManager {
   private readonly leases = new Set<PoolLease>();
-  private readonly freed = new EventEmitter();
+  /** As many may wait for a slot as there are tunes. */
+  private readonly freed = new EventEmitter().setMaxListeners(0);
   private closed = false;
   spawns = 0;
   refusals = 0;

@@ -84,7 +84,10 @@ export class Viewer {
   /** Ends the response after the packets that were written. */
   end(reason: 'server-stopped' | 'channel-gone'): void {
     if (this.ended !== undefined) return;
-    this.deps.response.end();
+    const { response, limits } = this.deps;
+    response.end();
+    // One that takes nothing would keep its connection for ever.
+    setTimeout(() => response.destroy(), limits.stallMs).unref();
     this.finish(reason);
   }
 
