@@ -1,12 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { messageOf, ProbeError, ProcessError } from '../errors.ts';
 import type { AudioStream, MediaProbe, VideoStream } from '../library/media.ts';
 import { fileGuard, fileUrl } from './input.ts';
+import { lowerPriority } from './priority.ts';
 
 export interface ProbeOptions {
   probePath: string;
@@ -313,15 +313,6 @@ function killGroup(child: ChildProcessByStdio<null, Readable, Readable>): void {
   // Whoever inherited the pipes must not keep us waiting.
   child.stdout.destroy();
   child.stderr.destroy();
-}
-
-function lowerPriority(pid: number | undefined, niceness: number): void {
-  if (pid === undefined) return;
-  try {
-    setPriority(pid, niceness);
-  } catch {
-    // It has ended already, or the system does not let us: it runs as it is.
-  }
 }
 
 function unreadable(error: unknown): string {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
+import { lowerPriority } from '../ffmpeg/priority.ts';
 
 /** Why an encoder is no more. */
 export type ExitReason =
@@ -34,7 +34,7 @@ export class EncoderProcess {
   private stderr = '';
   private resolve: ((reason: ExitReason) => void) | undefined;
 
-  constructor(private readonly options: SpawnOptions) {
+  constructor(options: SpawnOptions) {
     const child = execa(options.file, options.args, {
       stdin: 'ignore',
       stdout: 'pipe',
@@ -58,7 +58,7 @@ export class EncoderProcess {
     void child.then(({ exitCode, shortMessage }) =>
       this.end({ kind: 'failed', code: exitCode, stderr: shortMessage ?? '' }),
     );
-    this.lowerPriority();
+    lowerPriority(this.pid, options.niceness);
   }
 
   /** Ends the process and all that it started, at once and whatever state it is in. */
@@ -84,16 +84,6 @@ export class EncoderProcess {
   private end(reason: ExitReason): void {
     this.exit ??= reason;
     this.resolve?.(this.exit);
-  }
-
-  /** Before ffmpeg has made its threads, so that they inherit it. */
-  private lowerPriority(): void {
-    if (this.pid === undefined || this.options.niceness === 0) return;
-    try {
-      setPriority(this.pid, this.options.niceness);
-    } catch {
-      // It has ended already, or the system does not let us: the encoder runs as it is.
-    }
   }
 }
 

@@ -1,4 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
@@ -6,6 +8,7 @@ import {
   clockOf,
   decodeErrors,
   encodersOf,
+  makeClips,
   recordingNumbers,
   type TestChannel,
   tuneError,
@@ -21,12 +24,22 @@ const frameTicks = 3_000;
 let server: RunningServer;
 let channel: TestChannel;
 
+let clips: string;
+
+// SOAK_CLIP_SECONDS makes the items that short.
 beforeAll(async () => {
-  server = await startServer({ AIRCHECK_LIBRARY_SETTLE_MS: '0' });
-  [channel] = (await broadcastSamples(server, { profile: '720p' })) as [TestChannel];
+  const seconds = Number(process.env.SOAK_CLIP_SECONDS ?? 0);
+  clips = await mkdtemp(join(tmpdir(), 'aircheck-clips-'));
+  if (seconds > 0) await makeClips(clips, seconds);
+  server = await startServer({ AIRCHECK_LIBRARY_SETTLE_MS: '0', AIRCHECK_PLAYOUT_HORIZON_HOURS: '48' });
+  const options = seconds > 0 ? { profile: '720p', folder: clips } : { profile: '720p' };
+  [channel] = (await broadcastSamples(server, options)) as [TestChannel];
 });
 
-afterAll(() => server?.remove());
+afterAll(async () => {
+  await server?.remove();
+  await rm(clips, { recursive: true, force: true });
+});
 
 interface Item {
   start: string;
@@ -59,6 +72,10 @@ it('joints: items follow each other without a fault, whole, and on time', async 
   );
   say(`  decoder complaints: ${errors === '' ? 'none' : errors.slice(0, 300)}`);
   for (const edge of edges) say(`  ${JSON.stringify(edge)}`);
+  const late = edges.flatMap((edge) => edge.lateMs ?? []);
+  say(
+    `  drift from the first item to the last: ${(late.at(-1) ?? 0) - (late[0] ?? 0)} ms over ${late.length}`,
+  );
   await mkdir('.demo', { recursive: true });
   await writeFile('.demo/soak-joints.ts', bytes);
   expect(found.continuityErrors).toEqual([]);

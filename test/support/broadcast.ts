@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { capture } from './capture.ts';
 import { type ClockFrame, readPictureClock } from './picture-clock.ts';
@@ -17,11 +17,11 @@ export interface TestChannel {
 /** Scans the sample recordings, and makes channels that shuffle all of them. */
 export async function broadcastSamples(
   server: RunningServer,
-  options: { channels?: number; profile?: string } = {},
+  options: { channels?: number; profile?: string; folder?: string } = {},
 ): Promise<TestChannel[]> {
   const [first] = await sampleRecordings();
   if (first === undefined) throw new Error('there are no sample recordings');
-  const folder = first.file.slice(0, -first.path.length - 1);
+  const folder = options.folder ?? first.file.slice(0, -first.path.length - 1);
   const { body: library } = await server.api('POST', '/libraries', { name: 'Samples', path: folder });
   await until('the library is scanned', async () => {
     const { body } = await server.api('GET', `/libraries/${library.id}/scan`);
@@ -43,6 +43,15 @@ export async function broadcastSamples(
     channels.push({ id: body.id, number: body.number, url: `${server.base}/iptv/channel/${body.id}.ts` });
   }
   return channels;
+}
+
+/** The first seconds of some of the samples, as they are, under the same names: many joints in little time. */
+export async function makeClips(folder: string, seconds: number): Promise<void> {
+  for (const { file, path } of await sampleRecordings([1, 2, 4, 9])) {
+    const clip = join(folder, basename(path));
+    const cut = ['-nostdin', '-v', 'error', '-i', file, '-t', String(seconds), '-c', 'copy', clip];
+    await promisify(execFile)('ffmpeg', cut);
+  }
 }
 
 /** The recording's number by the title of its media. */
