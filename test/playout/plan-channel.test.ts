@@ -213,9 +213,9 @@ describe.each(databases)('planning a channel ($name)', ({ name, open }) => {
     expect(rows.map((row) => row.guide)).toEqual(rows.map((_, index) => index + 1));
   });
 
-  it.runIf(name === 'postgres')(
-    'waits for another planner of the channel, and sees what it did',
-    async () => {
+  // Only there do two transactions of a test overlap.
+  if (name === 'postgres')
+    it('waits for another planner of the channel, and sees what it did', async () => {
       const { id } = await tenEpisodes();
       await planned(id);
       const before = await rowsOf(db, id);
@@ -228,8 +228,7 @@ describe.each(databases)('planning a channel ($name)', ({ name, open }) => {
       });
       await second;
       expect((await rowsOf(db, id)).map(airing)).toEqual(before.map(airing));
-    },
-  );
+    });
 
   it('leaves no row, no checkpoint and no hole behind when a rebuild fails', async () => {
     const { id, ids, collection } = await tenEpisodes();
