@@ -39,7 +39,7 @@ export const configSchema = z.strictObject({
       path: z.string().min(1).default('ffmpeg'),
       probePath: z.string().min(1).default('ffprobe'),
       /** Added to an encoder's niceness, so that the server itself is always served first. */
-      niceness: count(0, 19).default(10),
+      niceness: count(0, 19).default(5),
       /** Threads of one encoder; 0 lets ffmpeg choose. */
       threads: count(0, 64).default(0),
     })

@@ -79,7 +79,8 @@ export class LibraryService {
     this.inspector = new Inspector({
       log,
       probePath: ffmpeg.probePath,
-      niceness: Math.min(19, ffmpeg.niceness + 5),
+      // A scan can wait for everything else.
+      niceness: 19,
       timeoutMs: config.probeTimeoutMs,
       concurrency: config.probes,
     });
