@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { type OpenedDatabase, openDatabase } from './db/connection.ts';
@@ -13,8 +15,11 @@ import { HttpServer, httpApp } from './http/server.ts';
 import { LibraryService } from './library/library-service.ts';
 import { PlayoutService } from './playout/playout-service.ts';
 import { ChannelManager } from './streaming/channel-manager.ts';
+import { nobody } from './streaming/observer.ts';
 import { endOrphans } from './streaming/orphans.ts';
 import { ProcessPoolManager } from './streaming/process-pool.ts';
+import { ResourceGuard } from './streaming/resource-guard.ts';
+import { RestartGate } from './streaming/restart-gate.ts';
 import { SlateStore } from './streaming/slate.ts';
 import { TokenBucket } from './streaming/token-bucket.ts';
 import { TaskRunner } from './tasks/task-runner.ts';
@@ -28,8 +33,11 @@ export interface App {
   library: LibraryService;
   playout: PlayoutService;
   database: OpenedDatabase;
-  /** Ends everything in the reverse order of its start. May be called twice, and never throws. */
-  stop(): Promise<void>;
+  /**
+   * Ends everything, phase by phase: readiness, streams, connections, then what they are made of. May be
+   * called twice, and never throws. Returns whether each phase ended well and in time.
+   */
+  stop(): Promise<boolean>;
   /** For the last moment of a process: ends the encoders without waiting for anything. */
   killEncoders(): void;
 }
@@ -81,7 +89,7 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   const playout = new PlayoutService({ db, log, config: config.playout, plan: (args) => worker.plan(args) });
   playout.subscribe((channelId) => guide.invalidate(channelId));
   await playout.start();
-  parts.add('playout', () => playout.stop());
+  parts.add('timelines', () => playout.stop());
 
   const library = new LibraryService({
     db,
@@ -93,16 +101,10 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   await library.start();
   parts.add('library', () => library.stop());
 
-  const { settings, pool, slates } = streamingParts(config, log);
-  const channels = new ChannelManager({
-    lineup: playout,
-    pool,
-    slates,
-    settings,
-    threads: config.ffmpeg.threads,
-    log,
-  });
-  parts.add('channels', () => channels.stop());
+  const guard = new ResourceGuard(config.streaming);
+  await guard.start();
+  parts.add('resource guard', () => guard.stop());
+  const { pool, slates, channels } = streamingParts(config, { playout, guard, log });
 
   // A profile's slate takes a second to make, once; tuning does not wait for it.
   const makeSlates = () => {
@@ -113,11 +115,7 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   makeSlates();
   playout.subscribe(makeSlates);
 
-  tasks.register({
-    name: 'playout',
-    everyMs: config.playout.extendEveryMs,
-    run: (signal) => playout.extendAll(signal),
-  });
+  registerTasks(tasks, { config, playout, library, channels });
   tasks.start();
   parts.add('tasks', () => tasks.stop());
 
@@ -156,10 +154,10 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   );
   await http.start();
   parts.add('connections', () => http.stop());
-  // First of all, readiness is taken back and nobody new comes in.
+  // While they end, who asks is told that the server stops.
+  parts.add('streams', () => channels.stop());
   parts.add('readiness', () => {
     ready = false;
-    http.stopAccepting();
   });
 
   ready = true;
@@ -175,8 +173,13 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   };
 }
 
-function streamingParts(config: Config, log: Logger) {
+function streamingParts(
+  config: Config,
+  deps: { playout: PlayoutService; guard: ResourceGuard; log: Logger },
+) {
+  const { playout, guard, log } = deps;
   const settings = config.streaming;
+  const observer = nobody;
   const pool = new ProcessPoolManager({
     bucket: new TokenBucket({ ratePerSecond: settings.spawnsPerSecond, burst: settings.spawnBurst }),
     log,
@@ -184,19 +187,60 @@ function streamingParts(config: Config, log: Logger) {
     ffmpegPath: config.ffmpeg.path,
     niceness: config.ffmpeg.niceness,
     owner: config.data,
+    observer,
+    guard: () => guard.refusal(),
   });
   const slates = new SlateStore({
     folder: join(config.data, 'slates'),
     ffmpegPath: config.ffmpeg.path,
     log,
   });
-  return { settings, pool, slates };
+  const channels = new ChannelManager({
+    lineup: playout,
+    pool,
+    gate: new RestartGate({ settings, observer }),
+    observer,
+    slates,
+    settings,
+    threads: config.ffmpeg.threads,
+    log,
+  });
+  return { pool, slates, channels };
 }
+
+function registerTasks(
+  tasks: TaskRunner,
+  parts: { config: Config; playout: PlayoutService; library: LibraryService; channels: ChannelManager },
+): void {
+  const { config, playout, library, channels } = parts;
+  tasks.register({
+    name: 'playout',
+    everyMs: config.playout.extendEveryMs,
+    run: (signal) => playout.extendAll(signal),
+  });
+  tasks.register({ name: 'timelines', everyMs: 20_000, run: () => playout.advance() });
+  tasks.register({
+    name: 'health',
+    everyMs: config.streaming.healthEveryMs,
+    firstAfterMs: config.streaming.healthEveryMs,
+    run: async () => channels.checkHealth(),
+  });
+  tasks.register({
+    name: 'scan',
+    everyMs: config.library.rescanMs,
+    // The first scan begins with the library itself.
+    firstAfterMs: config.library.rescanMs,
+    run: () => library.scanAll(),
+  });
+}
+
+/** No phase of a stop may take longer; the next ones are to have their time too. */
+const phaseMs = 8_000;
 
 /** What has been started, to be stopped in reverse; a part that cannot stop does not keep the others from it. */
 class StartedParts {
   private readonly parts: { name: string; stop: () => Promise<void> | void }[] = [];
-  private stopping: Promise<void> | undefined;
+  private stopping: Promise<boolean> | undefined;
 
   constructor(private readonly log: Logger) {}
 
@@ -204,20 +248,40 @@ class StartedParts {
     this.parts.push({ name, stop });
   }
 
-  stop(): Promise<void> {
+  /** Returns whether all went well. */
+  stop(): Promise<boolean> {
     this.stopping ??= this.stopAll();
     return this.stopping;
   }
 
-  private async stopAll(): Promise<void> {
+  private async stopAll(): Promise<boolean> {
+    const startedAt = performance.now();
+    let clean = true;
     for (const { name, stop } of this.parts.reverse()) {
-      const startedAt = Date.now();
-      try {
-        await stop();
-        this.log.debug({ part: name, tookMs: Date.now() - startedAt }, 'stopped');
-      } catch (error) {
-        this.log.error({ err: error, part: name }, 'a part did not stop as it should');
-      }
+      clean = (await this.stopOne(name, stop)) && clean;
+    }
+    this.log.info({ clean, tookMs: Math.round(performance.now() - startedAt) }, 'aircheck is off the air');
+    return clean;
+  }
+
+  private async stopOne(phase: string, stop: () => Promise<void> | void): Promise<boolean> {
+    const startedAt = performance.now();
+    const tookMs = () => Math.round(performance.now() - startedAt);
+    const late = new AbortController();
+    try {
+      const inTime = await Promise.race([
+        Promise.resolve(stop()).then(() => true),
+        delay(phaseMs, false, { signal: late.signal }),
+      ]);
+      if (inTime) this.log.info({ phase, tookMs: tookMs() }, 'stopped');
+      else
+        this.log.error({ phase, tookMs: tookMs() }, 'a part did not stop in time; the others go on stopping');
+      return inTime;
+    } catch (error) {
+      this.log.error({ err: error, phase, tookMs: tookMs() }, 'a part did not stop as it should');
+      return false;
+    } finally {
+      late.abort();
     }
   }
 }

@@ -88,6 +88,25 @@ export const configSchema = z.strictObject({
       retryMs: z
         .preprocess((v) => (typeof v === 'string' ? v.split(',') : v), z.array(ms(0, 60_000)))
         .default([500, 2_000, 8_000]),
+      /** So many failed starts of encoders … */
+      breakerFailures: count(1, 100).default(5),
+      /** … within this time lock a channel out … */
+      breakerWindowMs: ms(1_000, 3_600_000).default(300_000),
+      /** … for this long, after which there is one trial. */
+      breakerOpenMs: ms(1_000, 3_600_000).default(120_000),
+      /** Restarts over all channels, new tries of items among them. */
+      restartsPerMinute: count(1, 10_000).default(10),
+      /** The health task restarts a channel no sooner after its last restart of it. */
+      restartDistanceMs: ms(1_000, 3_600_000).default(30_000),
+      healthEveryMs: ms(1_000, 3_600_000).default(30_000),
+      /** A channel that is watched and has put out nothing for so long is restarted. */
+      stallMs: ms(1_000, 3_600_000).default(180_000),
+      /** An encoder that has run for so long is replaced by another one, without a seam. */
+      encoderMaxAgeMs: ms(1_000, 2_592_000_000).default(86_400_000),
+      /** With less memory than this to be had, no encoder is started. 0 never refuses one. */
+      minFreeMegabytes: count(0, 1_000_000).default(128),
+      /** With a larger part of the server's file descriptors in use, in percent, no encoder is started. */
+      maxDescriptorPercent: count(1, 100).default(90),
       ringSeconds: count(5, 300).default(30),
       ringMegabytes: count(4, 1024).default(64),
       /** A viewer that has taken no byte for so long is closed. */

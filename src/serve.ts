@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { type App, startApp } from './app.ts';
 import type { Config } from './config.ts';
 import { messageOf } from './errors.ts';
@@ -7,7 +8,7 @@ import { createLogger } from './logs/logger.ts';
 export async function serve(config: Config): Promise<App> {
   const log = createLogger(config.log.level);
   const app = await startApp(config, log);
-  endOnSignals(app, config.shutdownMs);
+  endOnSignals(app, config.shutdownMs, log);
   process.on('exit', () => app.killEncoders());
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, `the server cannot go on: ${messageOf(error)}`);
@@ -22,13 +23,20 @@ export async function serve(config: Config): Promise<App> {
 }
 
 /** The first signal ends the server in order and in time; the second one at once. */
-function endOnSignals(app: App, deadlineMs: number): void {
+function endOnSignals(app: App, deadlineMs: number, log: Logger): void {
   let ending = false;
-  const end = () => {
-    if (ending) process.exit(1);
+  const end = (signal: NodeJS.Signals) => {
+    if (ending) {
+      log.warn({ signal }, 'the stop is forced');
+      process.exit(1);
+    }
     ending = true;
-    setTimeout(() => process.exit(1), deadlineMs).unref();
-    void app.stop().then(() => process.exit(0));
+    log.info({ signal }, 'aircheck is going off the air; the same signal again forces it');
+    setTimeout(() => {
+      log.error({ deadlineMs }, 'the stop has taken too long, and is forced');
+      process.exit(1);
+    }, deadlineMs).unref();
+    void app.stop().then((clean) => process.exit(clean ? 0 : 1));
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);

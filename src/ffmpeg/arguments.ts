@@ -24,6 +24,9 @@ export interface EncodeRequest {
 /** A picture that ends before its sound is held for so long; what ends earlier still is an error. */
 const holdLastPictureSeconds = 2;
 
+/** Put before others, they let ffmpeg tell once a second how far it is, as lines of key=value on stream 3. */
+export const progressArguments = ['-progress', 'pipe:3', '-stats_period', '1'];
+
 /**
  * The arguments of ffmpeg for one item: MPEG-TS in the channel's format on its output, from time zero, as
  * fast as somebody reads it. No user text is an option: the path goes behind `file:`, filters carry numbers.
@@ -41,14 +44,21 @@ export function encodeArguments(request: EncodeRequest): string[] {
   ];
 }
 
-/** The arguments of ffmpeg for a profile's slate: a still picture and a quiet tone. */
-export function slateArguments(profile: ProfileSpec, seconds: number, font: string | undefined): string[] {
+/**
+ * The arguments of ffmpeg for a profile's slate: a still picture and a quiet tone.
+ *
+ * @param text the file of the font, and a sentence of the server's own below "Please stand by", which may
+ *   hold nothing that a filter graph reads as its own: words, full stops and spaces
+ */
+export function slateArguments(
+  profile: ProfileSpec,
+  seconds: number,
+  text: { font: string; caption?: string | undefined } | undefined,
+): string[] {
   const { width, height, frameRate } = profile.video;
   const rate = `${frameRate.num}/${frameRate.den}`;
-  const size = Math.round(height / 12);
-  const text = `drawtext=text='Please stand by':fontcolor=0xd8dee9:fontsize=${size}:x=(w-text_w)/2:y=(h-text_h)/2`;
-  const label = font === undefined ? [] : [`${text}:fontfile='${font}'`];
-  const picture = [`color=c=0x1b2330:s=${width}x${height}:r=${rate}`, ...label, 'format=yuv420p'].join(',');
+  const lines = text === undefined ? [] : slateLines(text, width, height);
+  const picture = [`color=c=0x1b2330:s=${width}x${height}:r=${rate}`, ...lines, 'format=yuv420p'].join(',');
   const sound = `sine=frequency=440:sample_rate=${profile.audio.sampleRate},volume=-38dB,${layoutFilter(profile)}`;
   return [
     ...quietly,
@@ -58,6 +68,18 @@ export function slateArguments(profile: ProfileSpec, seconds: number, font: stri
     ...audioCodec(profile),
     ...muxed,
   ];
+}
+
+function slateLines(text: { font: string; caption?: string | undefined }, width: number, height: number) {
+  const line = (words: string, size: number, y: string) =>
+    `drawtext=text='${words}':fontfile='${text.font}':fontcolor=0xd8dee9:fontsize=${size}:x=(w-text_w)/2:y=${y}`;
+  const { caption } = text;
+  const title = line('Please stand by', Math.round(height / 12), '(h-text_h)/2');
+  if (caption === undefined) return [title];
+  if (!/^[\w. ]+$/.test(caption)) throw new Error(`not a caption: ${caption}`);
+  // A letter is about half as wide as it is high.
+  const size = Math.min(Math.round(height / 24), Math.floor((1.7 * width) / caption.length));
+  return [title, line(caption, size, 'h*0.66')];
 }
 
 /** The arguments of ffmpeg for a stretch of silence as ADTS. */

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
@@ -12,6 +13,7 @@ import { answerError, problem } from './problems.ts';
 import { streamRoutes } from './stream-routes.ts';
 
 const largestBody = 1024 * 1024;
+const graceMs = 1_000;
 
 type Deps = ApiDeps &
   Parameters<typeof guideRoutes>[0] &
@@ -73,14 +75,11 @@ export class HttpServer {
     });
   }
 
-  /** Takes no new connections, and closes those on which nothing is being sent. */
-  stopAccepting(): void {
-    this.server.close();
+  /** Takes no new connections, gives the requests that run a moment to end, and closes what is still open then. */
+  async stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this.server.closeIdleConnections();
-  }
-
-  /** Closes what is still open. */
-  stop(): void {
+    await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
     this.server.closeAllConnections();
   }
 }

@@ -62,7 +62,6 @@ export class LibraryService {
   private readonly board = new ProgressBoard();
   private readonly scans = new PQueue({ concurrency: 1 });
   private readonly inspector: Inspector;
-  private rescanTimer: NodeJS.Timeout | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor(
@@ -89,8 +88,7 @@ export class LibraryService {
   /** Begins to scan all libraries, and does not wait for it. Rejects when the database cannot be read. */
   async start(): Promise<void> {
     for (const library of await listLibraries(this.deps.db)) this.open(library);
-    this.scanAll();
-    this.rescanTimer = setInterval(() => this.scanAll(), this.deps.config.rescanMs);
+    for (const id of this.shelves.keys()) this.scanInBackground(id);
   }
 
   async stop(): Promise<void> {
@@ -140,6 +138,19 @@ export class LibraryService {
       shelf.scanning = undefined;
     });
     return await shelf.scanning;
+  }
+
+  /** Scans all libraries and waits for it. To be run from time to time, for what no event has told of. */
+  async scanAll(): Promise<{ libraries: number; failed: string[] }> {
+    const shelves = [...this.shelves.values()];
+    const results = await Promise.all(
+      shelves.map(async ({ library }) => {
+        // One that has been removed meanwhile has no scan, and that is no failure.
+        const progress = this.shelves.has(library.id) ? await this.scan(library.id) : undefined;
+        return progress?.state === 'failed' ? library.name : undefined;
+      }),
+    );
+    return { libraries: shelves.length, failed: results.filter((name) => name !== undefined) };
   }
 
   /** Of the scan that runs, or of the last one. Throws NotFoundError. */
@@ -218,14 +229,9 @@ export class LibraryService {
   }
 
   private async stopAll(): Promise<void> {
-    clearInterval(this.rescanTimer);
     const closing = [...this.shelves.values()].map((shelf) => this.close(shelf));
     await Promise.allSettled([...closing, this.inspector.stop()]);
     this.board.close();
-  }
-
-  private scanAll(): void {
-    for (const id of this.shelves.keys()) this.scanInBackground(id);
   }
 
   private scanInBackground(libraryId: string): void {

@@ -52,7 +52,6 @@ export interface PlayoutDeps {
 const hourMs = 3_600_000;
 /** A timeline that gets shorter than the horizon is made so much longer than it, so that it is seldom done. */
 const spareMs = 6 * hourMs;
-const advanceEveryMs = 20_000;
 const pastBatch = 2_000;
 
 /** Knows what is on on every channel, from memory, and keeps the timelines as long as they have to be. */
@@ -64,7 +63,6 @@ export class PlayoutService {
   readonly #channels = new Map<string, ChannelState>();
   #lineup: readonly LineupChannel[] = [];
   #byNumber = new Map<string, ChannelState>();
-  #advancing: NodeJS.Timeout | undefined;
   #advance: Promise<void> | undefined;
   #settling: NodeJS.Timeout | undefined;
   #reviewing: Promise<void> | undefined;
@@ -84,14 +82,12 @@ export class PlayoutService {
     for (const channel of await fullChannels(this.#deps.db)) this.#setChannel(channel);
     await this.#readExtents();
     for (const id of this.#channels.keys()) await this.#windows.load(id);
-    this.#advancing = setInterval(() => void this.advance(), advanceEveryMs);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#advancing);
     clearTimeout(this.#settling);
-    await Promise.all([this.#advance, this.#reviewing]);
+    await Promise.allSettled([this.#advance, this.#reviewing]);
   }
 
   /** The enabled channels, in the order of their numbers. */
@@ -230,16 +226,11 @@ export class PlayoutService {
     else if (this.#settling === undefined) this.#reviewSoon();
   }
 
-  /** Reads on where the near timelines run short. Done by itself; never throws. */
+  /** Reads on where the near timelines run short. To be run often; until it succeeds, the old ones go on. */
   advance(): Promise<void> {
-    this.#advance ??= this.#windows
-      .advance([...this.#channels.keys()])
-      .catch((error: unknown) => {
-        this.#deps.log.warn({ err: error }, 'the near timelines could not be read; the old ones go on');
-      })
-      .finally(() => {
-        this.#advance = undefined;
-      });
+    this.#advance ??= this.#windows.advance([...this.#channels.keys()]).finally(() => {
+      this.#advance = undefined;
+    });
     return this.#advance;
   }
 
@@ -304,6 +295,9 @@ export class PlayoutService {
     const state = this.#channels.get(channelId);
     const { status, endsAt, problems, added, removed } = result;
     if (state !== undefined) {
+      if (status === 'no_content' && state.status !== 'no_content') {
+        log.warn({ channel: state.channel.lineup.number, problems }, 'the channel has nothing to show');
+      }
       Object.assign(state, { status, horizonEndsAt: endsAt, problems, checked: true });
       if (replace !== undefined) state.stale = false;
       const number = state.channel.lineup.number;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { NotFoundError, UnavailableError } from '../errors.ts';
@@ -8,7 +9,10 @@ import { ticksToMs } from '../mpegts/clock.ts';
 import type { LineupChannel } from '../playout/lineup.ts';
 import type { TimelineItem } from '../playout/timeline.ts';
 import { Channel, type OnAir } from './channel.ts';
-import { PoolFullError, type ProcessPoolManager } from './process-pool.ts';
+import { type EncoderRun, EncoderRuns } from './encoder-runs.ts';
+import type { BreakerState, StreamingObserver } from './observer.ts';
+import { type ProcessPoolManager, SpawnRefusedError } from './process-pool.ts';
+import type { RestartGate } from './restart-gate.ts';
 import type { Slate, SlateStore } from './slate.ts';
 import { Viewer, type ViewerEnd } from './viewer.ts';
 
@@ -32,6 +36,13 @@ export interface StreamStatus {
   startedAt: number;
   leadMs: number;
   joints: number;
+  /** Encoders that were started in the place of another one. */
+  restarts: number;
+  breaker: BreakerState;
+  /** What is not as it should be, and what to do about it. */
+  warnings: string[];
+  /** How long nothing has been put out, not even the slate. */
+  lastOutputAgeMs: number;
   bufferBytes: number;
   viewers: {
     id: string;
@@ -44,18 +55,35 @@ export interface StreamStatus {
   }[];
 }
 
+/** What the health task found. */
+export interface HealthReport {
+  channels: number;
+  /** Numbers of those that put out nothing, or whose clock is wrong, and were started anew. */
+  restarted: string[];
+  /** The same, but the gate did not let them. */
+  refused: { channel: string; reason: string }[];
+}
+
 const roomTimeoutMs = 1_000;
+/** A channel whose clock is further from the wall clock, because that one was set, is not true to its guide. */
+const largestClockErrorMs = 2_000;
+const endingTimeoutMs = 2_000;
 
 /** The channels on air. Each exists while somebody watches, and a little longer. */
 export class ChannelManager {
   private readonly channels = new Map<string, Channel>();
+  private readonly runs = new EncoderRuns();
   private readonly unsubscribe: () => void;
   private closed = false;
+  /** To viewers that have gone. */
+  private bytesBefore = 0;
 
   constructor(
     private readonly deps: {
       lineup: Lineup;
       pool: ProcessPoolManager;
+      gate: RestartGate;
+      observer: StreamingObserver;
       slates: SlateStore;
       settings: Config['streaming'];
       threads: number;
@@ -79,6 +107,7 @@ export class ChannelManager {
    * more. Throws NotFoundError, or UnavailableError when there is no encoder or no place for the viewer.
    */
   async tune(idOrNumber: string, response: ServerResponse, accept: () => void): Promise<void> {
+    const tunedAt = performance.now();
     const description = this.find(idOrNumber);
     if (this.viewers >= this.deps.settings.maxViewers) {
       throw new UnavailableError('The server has as many viewers as it may (streaming.maxViewers).', {
@@ -88,6 +117,7 @@ export class ChannelManager {
     }
     const { spec } = description.profile;
     const slate = this.deps.slates.peek(spec) ?? (await this.deps.slates.get(spec));
+    const tune = this.channels.has(description.id) ? 'warm' : 'cold';
     let channel: Channel;
     do {
       channel = await this.onAir(description, slate);
@@ -95,13 +125,61 @@ export class ChannelManager {
       // It may have been closed in the moment between.
     } while (this.channels.get(description.id) !== channel);
     accept();
-    channel.join(this.viewer(channel, response));
+    channel.join(this.viewer(channel, response, { tune, tunedAt }));
   }
 
   get viewers(): number {
     let count = 0;
     for (const channel of this.channels.values()) count += channel.viewers.size;
     return count;
+  }
+
+  /** To all viewers since the start. */
+  get bytesSent(): number {
+    let bytes = this.bytesBefore;
+    for (const channel of this.channels.values()) for (const viewer of channel.viewers) bytes += viewer.bytes;
+    return bytes;
+  }
+
+  /** The last encoders of a channel, on the air or not; the latest last. */
+  encoderRuns(channelId: string): readonly EncoderRun[] {
+    return this.runs.of(channelId);
+  }
+
+  /**
+   * Starts the channels anew, through the gate, that are watched and do not put out anything: judged by what
+   * leaves the server, so a channel that sends its slate is healthy. To be run now and then.
+   */
+  checkHealth(): HealthReport {
+    const report: HealthReport = { channels: this.channels.size, restarted: [], refused: [] };
+    for (const channel of this.channels.values()) {
+      const trouble = this.troubleOf(channel);
+      if (trouble === undefined) continue;
+      const { id, number } = channel.channel;
+      const answer = this.deps.gate.channel(id, number).askForHealth();
+      const fields = { channel: number, trouble };
+      if (answer.granted) {
+        this.deps.log.warn(fields, 'the channel is started anew');
+        channel.restart();
+        report.restarted.push(number);
+      } else {
+        this.deps.log.warn({ ...fields, reason: answer.reason }, 'the channel may not be started anew yet');
+        report.refused.push({ channel: number, reason: answer.reason });
+      }
+    }
+    this.deps.gate.tidy();
+    return report;
+  }
+
+  private troubleOf(channel: Channel): string | undefined {
+    if (channel.viewers.size === 0) return undefined;
+    if (channel.lastOutputAgeMs > this.deps.settings.stallMs) {
+      return `no output for ${Math.round(channel.lastOutputAgeMs / 1000)} s`;
+    }
+    if (channel.clockErrorMs > largestClockErrorMs) {
+      return `its clock is ${Math.round(channel.clockErrorMs / 1000)} s from the system's, which has been set`;
+    }
+    return undefined;
   }
 
   streams(): StreamStatus[] {
@@ -113,12 +191,17 @@ export class ChannelManager {
     return channel === undefined ? undefined : statusOf(channel);
   }
 
-  /** Ends all streams on a packet boundary. May be called twice. */
+  /** Ends all streams on a packet boundary, gives viewers a moment to take what they were sent. May be called twice. */
   async stop(): Promise<void> {
     this.closed = true;
     this.unsubscribe();
+    const viewers = [...this.channels.values()].flatMap((channel) => [...channel.viewers]);
     for (const id of [...this.channels.keys()]) this.close(id, 'server-stopped');
-    await this.deps.pool.stop();
+    const late = delay(endingTimeoutMs, undefined, { ref: false });
+    await Promise.all([
+      this.deps.pool.stop(),
+      Promise.race([Promise.all(viewers.map((viewer) => viewer.closed)), late]),
+    ]);
   }
 
   /** The channel, put on air first when it is not. Where there is no encoder for it, one is taken from a channel that nobody watches. */
@@ -130,7 +213,8 @@ export class ChannelManager {
       try {
         return this.open(description, slate);
       } catch (error) {
-        if (!(error instanceof PoolFullError) || !(await this.makeRoom())) throw error;
+        const full = error instanceof SpawnRefusedError && error.reason === 'pool-full';
+        if (!full || !(await this.makeRoom())) throw error;
       }
     }
   }
@@ -140,11 +224,15 @@ export class ChannelManager {
       channel: description,
       itemAt: (at) => this.deps.lineup.itemAt(description.id, at),
       pool: this.deps.pool,
+      gate: this.deps.gate.channel(description.id, description.number),
+      observer: this.deps.observer,
       slate,
+      captionedSlate: (caption) => this.deps.slates.captioned(description.profile.spec, caption),
       settings: this.deps.settings,
       threads: this.deps.threads,
       log: this.deps.log.child({ channel: description.number }),
       onIdle: () => this.close(description.id, 'channel-gone'),
+      onRun: (run) => this.runs.add(description.id, run),
     });
     this.channels.set(description.id, channel);
     this.deps.log.info({ channel: description.number }, 'channel on air');
@@ -182,16 +270,26 @@ export class ChannelManager {
     else this.close(id, 'channel-gone');
   }
 
-  private viewer(channel: Channel, response: ServerResponse): Viewer {
-    const { settings, log } = this.deps;
+  private viewer(
+    channel: Channel,
+    response: ServerResponse,
+    { tune, tunedAt }: { tune: 'cold' | 'warm'; tunedAt: number },
+  ): Viewer {
+    const { settings, log, observer } = this.deps;
+    const sinceTune = () => performance.now() - tunedAt;
     return new Viewer({
       id: randomUUID(),
       response,
       ring: channel.ring,
       limits: { stallMs: settings.viewerStallMs, skips: settings.viewerSkips },
       now: () => performance.now(),
+      onFirstByte: () => observer.firstByte(tune, sinceTune()),
+      onFirstPicture: () => observer.firstPicture(tune, sinceTune()),
+      onSkip: () => observer.viewerSkipped(),
       onEnd: (viewer: Viewer, reason: ViewerEnd) => {
         channel.leave(viewer);
+        this.bytesBefore += viewer.bytes;
+        observer.viewerClosed(reason);
         const fields = {
           channel: channel.channel.number,
           viewer: viewer.id,
@@ -224,6 +322,10 @@ function statusOf(channel: Channel): StreamStatus {
     startedAt: channel.startedAt,
     leadMs: Math.round(channel.leadMs),
     joints: channel.joints,
+    restarts: channel.restarts,
+    breaker: channel.breaker,
+    warnings: channel.warnings,
+    lastOutputAgeMs: Math.round(channel.lastOutputAgeMs),
     bufferBytes: channel.ring.bytes,
     viewers: [...channel.viewers].map((viewer) => ({
       id: viewer.id,

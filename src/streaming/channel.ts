@@ -7,12 +7,16 @@ import { Muxer } from '../mpegts/muxer.ts';
 import { Splicer } from '../mpegts/splicer.ts';
 import type { LineupChannel } from '../playout/lineup.ts';
 import type { TimelineItem } from '../playout/timeline.ts';
+import type { EncoderRun } from './encoder-runs.ts';
+import type { BreakerState, StreamingObserver } from './observer.ts';
 import type { ProcessPoolManager } from './process-pool.ts';
-import { Programme } from './programme.ts';
+import { Programme, type StartCause } from './programme.ts';
+import type { ChannelGate } from './restart-gate.ts';
 import { Ring } from './ring.ts';
 import type { Slate } from './slate.ts';
 import { SlateSource } from './slate-source.ts';
 import type { Source } from './source.ts';
+import { captionOf } from './trouble.ts';
 import type { Viewer, ViewerEnd } from './viewer.ts';
 
 export interface ChannelDeps {
@@ -20,12 +24,17 @@ export interface ChannelDeps {
   /** What is scheduled at an instant (epoch milliseconds); never waits. */
   itemAt: (at: number) => TimelineItem | undefined;
   pool: ProcessPoolManager;
+  gate: ChannelGate;
+  observer: StreamingObserver;
   slate: Slate;
+  /** The slate with a sentence on it, once it has been made. */
+  captionedSlate: (caption: string) => Slate | undefined;
   settings: Config['streaming'];
   threads: number;
   log: Logger;
   /** Nobody has watched for the linger time. */
   onIdle: () => void;
+  onRun: (run: EncoderRun) => void;
 }
 
 export type OnAir = 'starting' | 'programme' | 'slate';
@@ -36,6 +45,10 @@ const slateStepTicks = msToTicks(250);
 const entryAheadTicks = msToTicks(250);
 /** A place without a plan is looked at again after so long. */
 const unplannedMs = 5_000;
+/** An encoder is not replaced for its age when it has less than this left to do. */
+const worthReplacingMs = 60_000;
+/** The same stumble is logged again after so long. */
+const stumbleLogMs = 30_000;
 
 /**
  * A channel while it is watched: one endless stream from one programme after the other, with the slate
@@ -46,7 +59,8 @@ export class Channel {
   readonly viewers = new Set<Viewer>();
   readonly ring: Ring;
   readonly startedAt = Date.now();
-  private readonly startedMono = performance.now();
+  /** One instant by the wall clock, by the clock that is never set, and by the stream's. */
+  private anchor: { at: number; mono: number; tick: number };
   private readonly frameTicks: number;
   private readonly muxer: Muxer;
   private readonly splicer: Splicer;
@@ -63,11 +77,18 @@ export class Channel {
   /** Since when nobody has watched, in monotonic milliseconds. */
   leftAt: number | undefined;
   joints = 0;
+  /** Why the next encoder is started, when it is not simply because its item is due. */
+  private nextCause: StartCause = 'item';
+  /** Where the programme ended that was on before, until the next one is. */
+  private jointTick: number | undefined;
+  private lastOutputMono = performance.now();
+  private lastStumble: { message: string; at: number } | undefined;
 
-  /** Throws PoolFullError when what is on needs an encoder and there is none. */
+  /** Throws SpawnRefusedError when what is on needs an encoder and there is none. */
   constructor(private readonly deps: ChannelDeps) {
     const { settings, channel } = deps;
     const { video, audio } = channel.profile.spec;
+    this.anchor = { at: this.startedAt, mono: performance.now(), tick: settings.clockStart };
     this.frameTicks = (ticksPerSecond * video.frameRate.den) / video.frameRate.num;
     this.ring = new Ring({
       ticks: settings.ringSeconds * ticksPerSecond,
@@ -101,7 +122,35 @@ export class Channel {
 
   /** Why the slate is shown, when it is. */
   get reason(): string | undefined {
-    return this.onAir === 'slate' ? (this.current.trouble ?? 'the encoder is starting') : undefined;
+    return this.onAir === 'slate' ? (this.current.trouble?.text ?? 'the encoder is starting') : undefined;
+  }
+
+  /** What is not as it should be although the channel is on, and what to do about it. */
+  get warnings(): string[] {
+    const { slowness } = this.current;
+    if (slowness === undefined) return [];
+    return [
+      `The encoder does ${slowness.toFixed(2)} of the speed that is needed, so the slate will be shown. Choose a smaller profile or a faster preset for this channel, or let fewer channels be watched at a time (streaming.maxProcesses).`,
+    ];
+  }
+
+  get breaker(): BreakerState {
+    return this.deps.gate.state;
+  }
+
+  /** Encoders that were started in the place of another one. */
+  get restarts(): number {
+    return this.deps.gate.restarts;
+  }
+
+  /** How long nothing has been put out for viewers, in milliseconds. */
+  get lastOutputAgeMs(): number {
+    return performance.now() - this.lastOutputMono;
+  }
+
+  /** How far this channel's clock is from the wall clock, which somebody may have set. */
+  get clockErrorMs(): number {
+    return Math.abs(Date.now() - this.now());
   }
 
   get item(): TimelineItem {
@@ -147,6 +196,20 @@ export class Channel {
     this.pump();
   }
 
+  /** Begins anew with what is on now by the wall clock; viewers keep their stream, whose clock goes on. */
+  restart(): void {
+    const leadMs = Math.min(Math.max(0, this.leadMs), this.deps.settings.leadMs);
+    this.dropNext();
+    this.anchor = { at: Date.now() + leadMs, mono: performance.now() + leadMs, tick: this.splicer.position };
+    this.slateSource = undefined;
+    this.hasLead = false;
+    // What is on is over by now; the turn goes on with what is on instead.
+    this.current.stop();
+    this.current.entered = false;
+    this.current.endTick = this.splicer.position;
+    this.pump();
+  }
+
   /** Ends every viewer's stream on a packet boundary, and the encoders. May be called twice. */
   stop(reason: Extract<ViewerEnd, 'server-stopped' | 'channel-gone'>): void {
     if (this.stopped) return;
@@ -166,15 +229,25 @@ export class Channel {
       this.turn();
     } catch (error) {
       // A channel that cannot go on with what is on must not take the others with it.
-      this.deps.log.error({ err: error, item: this.current.item.id }, 'the channel stumbled over its item');
-      this.current.fail(messageOf(error));
+      this.logStumble(error);
+      this.current.fail('internal', messageOf(error));
     }
+  }
+
+  private logStumble(error: unknown): void {
+    const message = messageOf(error);
+    const at = performance.now();
+    const { lastStumble } = this;
+    if (lastStumble?.message === message && at - lastStumble.at < stumbleLogMs) return;
+    this.lastStumble = { message, at };
+    this.deps.log.error({ err: error, item: this.current.item.id }, 'the channel stumbled over its item');
   }
 
   private turn(): void {
     const nowTick = this.tickAt(this.now());
     const target = nowTick + msToTicks(this.deps.settings.leadMs);
     this.noticeDeath();
+    this.noticeAge(nowTick);
     while (this.splicer.position < target) {
       if (this.isOver(nowTick)) this.advance();
       else if (!this.sendProgramme(target) && !this.sendSlate(nowTick, target)) break;
@@ -193,9 +266,25 @@ export class Channel {
     const end = this.current.diedAt();
     if (end === undefined) return;
     this.deps.log.info({ item: this.current.item.id }, 'the encoder is gone; another one takes over');
+    this.endEarly(end, 'takeover');
+  }
+
+  /** An encoder that has been at work for very long hands over to another one, amid its item. */
+  private noticeAge(nowTick: number): void {
+    const { encoderMaxAgeMs, prepareMs } = this.deps.settings;
+    const { current } = this;
+    if (!current.entered || current.encoderAgeMs < encoderMaxAgeMs) return;
+    const end = this.snap(Math.max(nowTick, this.splicer.position) + msToTicks(prepareMs));
+    if (current.endTick - end < msToTicks(worthReplacingMs)) return;
+    this.deps.log.info({ item: current.item.id }, 'the encoder has run for long; another one takes over');
+    this.endEarly(end, 'age');
+  }
+
+  private endEarly(end: number, cause: StartCause): void {
     this.current.endTick = end;
     this.splicer.endAt(end);
     this.dropNext();
+    this.nextCause = cause;
   }
 
   /** Whether the item has been sent to its end, its last sound too, for which a little time is given. */
@@ -213,8 +302,8 @@ export class Channel {
   }
 
   private advance(): void {
-    this.joints++;
-    this.current.stop();
+    const wasOn = this.current.entered;
+    this.current.finish();
     const expected = this.next;
     this.next = undefined;
     if (expected !== undefined && this.isStill(expected)) {
@@ -223,6 +312,9 @@ export class Channel {
       expected?.stop();
       this.current = this.programmeAt(this.splicer.position);
     }
+    this.joints++;
+    this.nextCause = 'item';
+    this.jointTick = wasOn && !this.current.abandoned ? this.splicer.position : undefined;
   }
 
   /** Sends units of the programme up to `target`. Returns whether anything has moved. */
@@ -242,18 +334,15 @@ export class Channel {
 
   /** Goes over to the programme, where one of its key frames has its place. */
   private enter(programme: Programme): boolean {
-    const entry = programme.entry(this.sending ? this.splicer.position : undefined);
-    if (entry === undefined || entry > this.splicer.position + 1.5 * this.frameTicks) {
-      return !this.sending && entry !== undefined && this.enterFirst(programme, entry);
+    if (!this.sending) {
+      // Nothing has been sent yet, so the stream can begin wherever the programme does.
+      const first = programme.entry(undefined);
+      if (first === undefined) return false;
+      this.splicer.startAt(first);
+    } else {
+      const entry = programme.entry(this.splicer.position);
+      if (entry === undefined || entry > this.splicer.position + 1.5 * this.frameTicks) return false;
     }
-    if (!this.sending) return this.enterFirst(programme, entry);
-    this.goOver(programme);
-    return true;
-  }
-
-  /** Nothing has been sent yet, so the stream can begin wherever the programme does. */
-  private enterFirst(programme: Programme, entry: number): boolean {
-    this.splicer.startAt(entry);
     this.goOver(programme);
     return true;
   }
@@ -262,6 +351,10 @@ export class Channel {
     if (!this.sending || this.slateSource !== undefined) this.hasLead = false;
     this.slateSource = undefined;
     this.sending = true;
+    if (this.jointTick !== undefined) {
+      this.deps.observer.joint(ticksToMs(Math.max(0, this.splicer.position - this.jointTick)));
+    }
+    this.jointTick = undefined;
     this.splicer.begin({ shift: programme.shift, end: programme.endTick });
     programme.markEntered();
   }
@@ -276,7 +369,7 @@ export class Channel {
       this.splicer.holdUntil(programme.endTick);
       return true;
     }
-    programme.fail(programme.endReason());
+    if (programme.endIsKnown) programme.failAtEnd();
     return false;
   }
 
@@ -285,9 +378,16 @@ export class Channel {
     const until = Math.min(this.slateUntil(nowTick, target), this.current.endTick);
     const { splicer } = this;
     if (splicer.position >= until - this.frameTicks / 2) return false;
-    this.slateSource ??= this.beginSlate();
+    const slate = this.slateNow();
+    if (this.slateSource?.slate !== slate) this.slateSource = this.beginSlate(slate);
     while (splicer.position < until - this.frameTicks / 2) splicer.write(this.slateSource.shift());
     return true;
+  }
+
+  /** The slate that says why it is shown, where that is worth a sentence. */
+  private slateNow(): Slate {
+    const caption = captionOf(this.current.trouble);
+    return (caption === undefined ? undefined : this.deps.captionedSlate(caption)) ?? this.deps.slate;
   }
 
   /** How far the slate may go now. */
@@ -295,7 +395,7 @@ export class Channel {
     const { current, splicer } = this;
     if (current.abandoned) return target;
     if (!this.sending) {
-      return performance.now() - this.startedMono < this.deps.settings.slateAfterMs
+      return performance.now() - this.anchor.mono < this.deps.settings.slateAfterMs
         ? splicer.position
         : Math.max(nowTick, splicer.position) + slateStepTicks;
     }
@@ -307,12 +407,12 @@ export class Channel {
     return splicer.position < floor ? floor + slateStepTicks : splicer.position;
   }
 
-  private beginSlate(): SlateSource {
+  private beginSlate(slate: Slate): SlateSource {
     const { spec } = this.deps.channel.profile;
     this.sending = true;
     this.current.entered = false;
     this.splicer.begin({ shift: this.splicer.position, end: Number.POSITIVE_INFINITY });
-    return new SlateSource(this.deps.slate, {
+    return new SlateSource(slate, {
       frameTicks: this.frameTicks,
       audioRate: spec.audio.sampleRate,
     });
@@ -330,8 +430,7 @@ export class Channel {
     if (untilEnd > msToTicks(this.deps.settings.prepareMs)) return;
     this.next ??= this.programmeAt(current.endTick);
     this.next.maintain(Math.max(this.next.startTick, current.endTick));
-    const { source } = this.next;
-    if (source?.ended) this.next.fail(this.next.endReason());
+    if (this.next.endIsKnown) this.next.failAtEnd();
   }
 
   private dropNext(): void {
@@ -357,6 +456,8 @@ export class Channel {
     return new Programme(item, {
       profile: this.deps.channel.profile.spec,
       pool: this.deps.pool,
+      gate: this.deps.gate,
+      cause: this.nextCause,
       settings: {
         retryMs: this.deps.settings.retryMs,
         watchdogMs: this.deps.settings.watchdogMs,
@@ -371,6 +472,7 @@ export class Channel {
       // Amid a stream, the second that is due is worth more than the work that copying saves.
       mayCopy: !this.sending || this.tickAt(item.startsAt) >= tick - this.frameTicks,
       onReadable: () => this.awaited() && this.pump(),
+      onRun: this.deps.onRun,
     });
   }
 
@@ -382,16 +484,21 @@ export class Channel {
   private publish(): void {
     const chunk = this.muxer.take();
     if (chunk === undefined) return;
+    this.lastOutputMono = performance.now();
     this.ring.push(chunk, this.splicer.position);
+    const withPicture = this.onAir === 'programme';
     for (const viewer of this.viewers) {
       if (viewer.waiting) this.admit(viewer);
       else viewer.send();
+      if (withPicture) viewer.notePicture();
     }
   }
 
   private admit(viewer: Viewer): void {
     const entry = this.ring.entryFor(this.tickAt(this.now()) + entryAheadTicks);
-    if (entry !== undefined) viewer.enter(entry);
+    if (entry === undefined) return;
+    viewer.enter(entry);
+    if (this.onAir === 'programme') viewer.notePicture();
   }
 
   private linger(): void {
@@ -400,15 +507,15 @@ export class Channel {
 
   /** The wall clock as this channel counts it: by a clock that is never set. */
   private now(): number {
-    return this.startedAt + (performance.now() - this.startedMono);
+    return this.anchor.at + (performance.now() - this.anchor.mono);
   }
 
   private tickAt(at: number): number {
-    return this.deps.settings.clockStart + (at - this.startedAt) * 90;
+    return this.anchor.tick + (at - this.anchor.at) * 90;
   }
 
   private instantAt(tick: number): number {
-    return this.startedAt + ticksToMs(tick - this.deps.settings.clockStart);
+    return this.anchor.at + ticksToMs(tick - this.anchor.tick);
   }
 
   /** The nearest whole frame. */

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { lowerPriority } from '../ffmpeg/priority.ts';
@@ -31,14 +32,14 @@ export class EncoderProcess {
   readonly exited: Promise<ExitReason>;
   /** Set when the process has ended. */
   exit: ExitReason | undefined;
+  /** How much it has put out by its own account, in milliseconds of the programme. */
+  outTimeMs: number | undefined;
   private stderr = '';
   private resolve: ((reason: ExitReason) => void) | undefined;
 
   constructor(options: SpawnOptions) {
     const child = execa(options.file, options.args, {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       buffer: false,
       reject: false,
       // A group of its own: a kill takes what the process may have started, and a Ctrl-C here does not.
@@ -53,6 +54,7 @@ export class EncoderProcess {
     child.stderr.on('data', (bytes: Buffer) => {
       this.stderr = (this.stderr + bytes.toString('utf8')).slice(-stderrKept);
     });
+    this.followProgress(child.stdio[3]);
     this.exited = this.watch(child);
     // A process that the system refuses to start has no events; only execa's own result tells of it.
     void child.then(({ exitCode, shortMessage }) =>
@@ -69,11 +71,26 @@ export class EncoderProcess {
     this.stdout.destroy();
   }
 
+  /** The end of what it has said. */
+  get stderrTail(): string {
+    return this.stderr.trim();
+  }
+
+  /** What `progressArguments` make ffmpeg tell. */
+  private followProgress(pipe: Readable): void {
+    pipe.on('error', () => {});
+    createInterface({ input: pipe }).on('line', (line) => {
+      const [key, value] = line.split('=');
+      // "N/A" before the first picture.
+      if (key === 'out_time_us' && /^\d+$/.test(value ?? '')) this.outTimeMs = Number(value) / 1000;
+    });
+  }
+
   private watch(child: Pick<ChildProcess, 'once'>): Promise<ExitReason> {
     child.once('exit', (code, signal) => {
       if (signal !== null) this.end({ kind: 'killed', signal });
       else if (code === 0) this.end({ kind: 'finished' });
-      else this.end({ kind: 'failed', code: code ?? undefined, stderr: this.stderr.trim() });
+      else this.end({ kind: 'failed', code: code ?? undefined, stderr: this.stderrTail });
     });
     child.once('error', (error) => this.end({ kind: 'failed', code: undefined, stderr: error.message }));
     return new Promise((resolve) => {

@@ -2,21 +2,25 @@ import { EventEmitter, once } from 'node:events';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
 import { EncoderProcess, type ExitReason } from './encoder-process.ts';
+import type { SpawnRefusal, StreamingObserver } from './observer.ts';
 import type { TokenBucket } from './token-bucket.ts';
 
-/** All encoders that may run are running. */
-export class PoolFullError extends UnavailableError {
-  override readonly name = 'PoolFullError';
-}
+/** No encoder may be started now; the message says why and what to do about it. */
+export class SpawnRefusedError extends UnavailableError {
+  override readonly name = 'SpawnRefusedError';
 
-/** The server is stopping. */
-export class PoolClosedError extends UnavailableError {
-  override readonly name = 'PoolClosedError';
+  constructor(
+    message: string,
+    readonly reason: SpawnRefusal,
+    options: { operation: string; retryAfterSeconds?: number },
+  ) {
+    super(message, options);
+  }
 }
 
 /** The right to run one encoder. It is given back by `release`, or by the end of the process that it ran. */
 export interface Lease {
-  /** Waits for its turn and starts the process. Rejects with the signal's reason, or PoolClosedError. */
+  /** Waits for its turn and starts the process. Rejects with the signal's reason, or SpawnRefusedError. */
   spawn(args: readonly string[], signal: AbortSignal): Promise<EncoderProcess>;
   /** Ends the process, if there is one, and gives the slot back. May be called twice. */
   release(): void;
@@ -39,6 +43,9 @@ export class ProcessPoolManager {
       ffmpegPath: string;
       niceness: number;
       owner: string;
+      observer: StreamingObserver;
+      /** Says why nothing should be started now, if so. */
+      guard: () => { reason: SpawnRefusal; message: string } | undefined;
     },
   ) {}
 
@@ -55,22 +62,25 @@ export class ProcessPoolManager {
     return [...this.leases].flatMap((lease) => lease.process?.pid ?? []);
   }
 
-  /** Takes a slot at once, or throws PoolFullError. */
+  /** Takes a slot at once, or throws SpawnRefusedError. */
   admit(label: string): Lease {
-    if (this.closed) throw new PoolClosedError('The server is stopping.', { operation: label });
+    if (this.closed) throw this.refuse(label, 'stopping', 'The server is stopping.');
     if (this.leases.size >= this.deps.max) {
-      this.refusals++;
-      throw new PoolFullError(
+      throw this.refuse(
+        label,
+        'pool-full',
         `All ${this.deps.max} encoders are in use. Try again when a channel has been left, or raise streaming.maxProcesses.`,
-        { operation: label, retryAfterSeconds: 10 },
       );
     }
+    const guarded = this.deps.guard();
+    if (guarded !== undefined) throw this.refuse(label, guarded.reason, guarded.message);
     const lease = new PoolLease(label, {
       start: (args, signal) => this.start(args, signal),
       done: () => {
         if (this.leases.delete(lease)) this.freed.emit('slot');
       },
       log: this.deps.log,
+      observer: this.deps.observer,
     });
     this.leases.add(lease);
     return lease;
@@ -95,11 +105,18 @@ export class ProcessPoolManager {
     this.deps.bucket.stop();
   }
 
+  private refuse(operation: string, reason: SpawnRefusal, message: string): SpawnRefusedError {
+    this.refusals++;
+    this.deps.observer.spawnRefused(reason);
+    return new SpawnRefusedError(message, reason, { operation, retryAfterSeconds: 10 });
+  }
+
   private async start(args: readonly string[], signal: AbortSignal): Promise<EncoderProcess> {
     await this.deps.bucket.take(signal);
     signal.throwIfAborted();
-    if (this.closed) throw new PoolClosedError('The server is stopping.', { operation: 'starting ffmpeg' });
+    if (this.closed) throw this.refuse('starting ffmpeg', 'stopping', 'The server is stopping.');
     this.spawns++;
+    this.deps.observer.encoderSpawned();
     return new EncoderProcess({
       file: this.deps.ffmpegPath,
       args,
@@ -120,6 +137,7 @@ class PoolLease implements Lease {
       start: (args: readonly string[], signal: AbortSignal) => Promise<EncoderProcess>;
       done: () => void;
       log: Logger;
+      observer: StreamingObserver;
     },
   ) {}
 
@@ -140,7 +158,7 @@ class PoolLease implements Lease {
   release(): void {
     if (this.released) return;
     this.released = true;
-    this.waiting?.abort(new PoolClosedError('No longer needed.', { operation: this.label }));
+    this.waiting?.abort(new SpawnRefusedError('No longer needed.', 'stopping', { operation: this.label }));
     // The slot is free when the process is gone, not when we wish it were.
     if (this.process !== undefined && this.process.exit === undefined) this.process.kill();
     else if (this.waiting === undefined || this.process !== undefined) this.giveBack();
@@ -148,6 +166,7 @@ class PoolLease implements Lease {
 
   private ended(process: EncoderProcess, reason: ExitReason): void {
     this.giveBack();
+    this.pool.observer.encoderEnded(this.released ? 'released' : reason.kind);
     const fields = { pid: process.pid, operation: this.label, reason };
     if (this.released || reason.kind === 'finished') this.pool.log.debug(fields, 'the encoder has ended');
     else if (reason.kind === 'killed') this.pool.log.info(fields, 'the encoder was killed from outside');

@@ -1,14 +1,19 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
-import { type EncodeRequest, encodeArguments, isCopyable } from '../ffmpeg/arguments.ts';
+import { type EncodeRequest, encodeArguments, isCopyable, progressArguments } from '../ffmpeg/arguments.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import { msToTicks, ticksToMs } from '../mpegts/clock.ts';
 import { Demuxer } from '../mpegts/demuxer.ts';
 import type { TimelineItem } from '../playout/timeline.ts';
+import type { EncoderProcess } from './encoder-process.ts';
+import type { EncoderRun } from './encoder-runs.ts';
 import { EncoderSource } from './encoder-source.ts';
-import type { Lease, ProcessPoolManager } from './process-pool.ts';
-import { PoolFullError } from './process-pool.ts';
+import type { RestartCause } from './observer.ts';
+import { type Lease, type ProcessPoolManager, SpawnRefusedError } from './process-pool.ts';
+import type { ChannelGate } from './restart-gate.ts';
+import { SpeedWatch } from './speed-watch.ts';
+import { type FailureKind, lockedOut, type Trouble } from './trouble.ts';
 
 export interface ProgrammeSettings {
   retryMs: readonly number[];
@@ -17,9 +22,14 @@ export interface ProgrammeSettings {
   threads: number;
 }
 
+/** Why an encoder is started: for the item as it is due, or in the place of another one. */
+export type StartCause = Exclude<RestartCause, 'trial' | 'health'> | 'item';
+
 /** A source whose output has been this long in the air has shown that it works. */
 const provenMs = 10_000;
 const poolRetryMs = 1_000;
+/** A process that has closed its output is given so long to end. */
+const exitMs = 1_000;
 /** A copied source may be entered so far from the second that is due. */
 const copyEntryTicks = 2 * 90_000;
 
@@ -35,7 +45,7 @@ export class Programme {
   /** The source's units are being sent. */
   entered = false;
   /** Why the slate is shown instead. */
-  trouble: string | undefined;
+  trouble: Trouble | undefined;
   /** It is not tried any more. */
   abandoned = false;
   private copy = false;
@@ -47,6 +57,11 @@ export class Programme {
   private failures = 0;
   private retryAt = 0;
   private enteredAt: number | undefined;
+  private launchedAt = 0;
+  private cause: StartCause;
+  /** It has its breaker's one trial, and owes an answer. */
+  private onTrial = false;
+  private readonly speed = new SpeedWatch();
   private readonly stopped = new AbortController();
 
   constructor(
@@ -54,6 +69,8 @@ export class Programme {
     private readonly deps: {
       profile: ProfileSpec;
       pool: ProcessPoolManager;
+      gate: ChannelGate;
+      cause: StartCause;
       settings: ProgrammeSettings;
       label: string;
       log: Logger;
@@ -63,17 +80,19 @@ export class Programme {
       /** It may be entered where its key frames are. */
       mayCopy: boolean;
       onReadable: () => void;
+      onRun: (run: EncoderRun) => void;
     },
   ) {
     this.startTick = deps.startTick;
     this.endTick = deps.endTick;
+    this.cause = deps.cause;
     this.mayCopy = deps.mayCopy && item.media !== undefined && isCopyable(item.media.probe, deps.profile);
     if (item.kind === 'offline') {
       this.abandoned = true;
-      this.trouble = 'nothing is scheduled';
+      this.trouble = { kind: 'nothing-scheduled', text: 'nothing is scheduled' };
     } else if (item.media === undefined) {
       this.abandoned = true;
-      this.trouble = 'the media is no longer in the library';
+      this.trouble = { kind: 'missing', text: 'the media is no longer in the library' };
     }
   }
 
@@ -88,7 +107,17 @@ export class Programme {
     return this.starting || this.source !== undefined;
   }
 
-  /** Takes a slot and starts the encoder at `tick`. Throws PoolFullError. */
+  /** How long the present encoder has been at work, in milliseconds. */
+  get encoderAgeMs(): number {
+    return this.pid === undefined ? 0 : performance.now() - this.launchedAt;
+  }
+
+  /** The encoder is too slow for its work, and how slow: 0.8 is four fifths of what it should be. */
+  get slowness(): number | undefined {
+    return this.speed.slow;
+  }
+
+  /** Takes a slot and starts the encoder at `tick`, if the gate lets it. Throws SpawnRefusedError. */
   start(tick: number): void {
     if (this.abandoned || this.active) return;
     const frames = Math.round((this.endTick - tick) / this.deps.frameTicks);
@@ -97,6 +126,14 @@ export class Programme {
       return;
     }
     const lease = this.deps.pool.admit(this.deps.label);
+    const answer = this.deps.gate.ask(this.cause);
+    if (!answer.granted) {
+      lease.release();
+      this.retryAt = performance.now() + answer.waitMs;
+      if (answer.reason === 'breaker-open') this.trouble = lockedOut(this.deps.gate.lastTrouble);
+      return;
+    }
+    this.onTrial = answer.cause === 'trial';
     this.lease = lease;
     this.from = tick;
     this.copy = this.mayCopy;
@@ -108,12 +145,15 @@ export class Programme {
   maintain(tick: number): void {
     const now = performance.now();
     if (!this.active && !this.abandoned && now >= this.retryAt) this.tryStart(tick, now);
+    if (this.proven) this.tellWorked();
     const { source } = this;
     if (source === undefined || source.ended) return;
+    if (source.complete) this.speed.reset();
+    else this.speed.look({ at: now, outTimeMs: source.process.outTimeMs, held: source.held });
     const silentMs = now - source.lastByteAt;
     const limit = source.started ? this.deps.settings.watchdogMs : this.deps.settings.startTimeoutMs;
     if (!source.held && !source.complete && silentMs > limit) {
-      this.fail(`the encoder gave nothing for ${Math.round(silentMs / 100) / 10} s`);
+      this.fail('hangs', `the encoder gave nothing for ${Math.round(silentMs / 100) / 10} s`);
     }
   }
 
@@ -163,43 +203,74 @@ export class Programme {
   }
 
   /** The source has stopped before the item's end, or does not work: tried again later, or given up. */
-  fail(reason: string): void {
+  fail(kind: FailureKind, reason: string): void {
+    if (this.abandoned) return;
     const now = performance.now();
     const { proven } = this;
     if (proven) this.failures = 0;
     const delay = proven ? 0 : this.deps.settings.retryMs[this.failures];
-    if (!proven) this.failures++;
+    this.trouble = { kind: 'retrying', text: reason, failure: kind };
+    if (!proven) {
+      this.failures++;
+      // A fault of the server's own says nothing about the media.
+      if (kind !== 'internal') this.deps.gate.failed(this.trouble);
+    }
+    if (this.onTrial && kind === 'internal') this.deps.gate.trialGivenUp();
+    this.onTrial = false;
+    this.cause = proven ? 'takeover' : 'retry';
     this.halt();
-    this.trouble = reason;
     this.enteredAt = undefined;
     // A copy that fails may still be readable to a decoder.
     this.mayCopy = false;
     if (delay === undefined) {
       this.abandoned = true;
+      this.trouble = { kind: 'unplayable', text: reason, failure: kind };
       this.deps.log.warn(
         { item: this.item.id, reason },
         'the item is given up; the slate stays until its end',
       );
       return;
     }
-    this.retryAt = now + delay;
+    this.retryAt = now + this.deps.gate.jittered(delay);
     this.deps.log.info({ item: this.item.id, reason, delayMs: delay }, 'the item is started again');
   }
 
-  /** Why the source ended, for a person. */
-  endReason(): string {
+  /** The source is over, and it is known how its encoder ended. */
+  get endIsKnown(): boolean {
+    const { source } = this;
+    if (source === undefined || !(source.ended || source.pictureOver)) return false;
+    // The end of the output comes a moment before the end of the process.
+    return source.process.exit !== undefined || performance.now() - source.lastByteAt > exitMs;
+  }
+
+  /** Fails because the source is over although the item is not. */
+  failAtEnd(): void {
     const exit = this.source?.process.exit;
-    if (this.source?.pictureOver) return 'the picture ends before the file does';
-    if (exit === undefined || exit.kind === 'finished') return 'the media ended early';
-    if (exit.kind === 'killed') return `the encoder was killed (${exit.signal})`;
-    return `the encoder failed: ${exit.stderr.split('\n').at(-1) ?? ''}`;
+    if (this.source?.pictureOver) this.fail('ends-early', 'the picture ends before the file does');
+    else if (exit === undefined || exit.kind === 'finished') this.fail('ends-early', 'the media ended early');
+    else if (exit.kind === 'killed') this.fail('killed', `the encoder was killed (${exit.signal})`);
+    else this.fail('unreadable', `the encoder failed: ${exit.stderr.split('\n').at(-1) ?? ''}`);
+  }
+
+  /** Ends the programme at its end: what is on the air now has worked. */
+  finish(): void {
+    if (this.entered) this.tellWorked();
+    this.stop();
   }
 
   /** Ends the encoder. The programme must not be used any more. */
   stop(): void {
     this.stopped.abort(new Error('the item is over'));
     this.abandoned = true;
+    if (this.onTrial) this.deps.gate.trialGivenUp();
+    this.onTrial = false;
     this.halt();
+  }
+
+  private tellWorked(): void {
+    if (!this.onTrial) return;
+    this.onTrial = false;
+    this.deps.gate.worked();
   }
 
   private get proven(): boolean {
@@ -210,9 +281,9 @@ export class Programme {
     try {
       this.start(tick);
     } catch (error) {
-      if (!(error instanceof PoolFullError)) throw error;
-      this.trouble = error.message;
-      this.retryAt = now + poolRetryMs;
+      if (!(error instanceof SpawnRefusedError)) throw error;
+      this.trouble = { kind: 'no-encoder', text: error.message };
+      this.retryAt = now + this.deps.gate.jittered(poolRetryMs);
     }
   }
 
@@ -232,10 +303,14 @@ export class Programme {
   }
 
   private async launch(lease: Lease, request: EncodeRequest): Promise<void> {
+    const args = [...progressArguments, ...encodeArguments(request)];
     try {
-      const process = await lease.spawn(encodeArguments(request), this.stopped.signal);
+      const process = await lease.spawn(args, this.stopped.signal);
+      this.record(process, args);
       if (this.lease !== lease) return;
       this.placed = undefined;
+      this.launchedAt = performance.now();
+      this.speed.reset();
       this.source = new EncoderSource({
         process,
         demuxer: new Demuxer(
@@ -246,10 +321,28 @@ export class Programme {
         onReadable: this.deps.onReadable,
       });
     } catch (error) {
-      if (this.lease === lease && !this.stopped.signal.aborted) this.fail(messageOf(error));
+      if (this.lease === lease && !this.stopped.signal.aborted) this.fail('no-start', messageOf(error));
     } finally {
       if (this.lease === lease) this.starting = false;
     }
+  }
+
+  private record(process: EncoderProcess, args: readonly string[]): void {
+    const { item } = this;
+    const media = item.media as NonNullable<TimelineItem['media']>;
+    const run: EncoderRun = {
+      itemId: item.id,
+      mediaId: media.id,
+      path: media.absolutePath,
+      args,
+      pid: process.pid,
+      startedAt: process.startedAt,
+      stderr: '',
+    };
+    this.deps.onRun(run);
+    void process.exited.then((exit) =>
+      Object.assign(run, { endedAt: Date.now(), exit, stderr: process.stderrTail }),
+    );
   }
 
   /** What has to be added to the source's times, given its first picture's. */

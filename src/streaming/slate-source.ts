@@ -11,7 +11,7 @@ export class SlateSource implements Source {
   private ahead: AccessUnit | undefined;
 
   constructor(
-    private readonly slate: Slate,
+    readonly slate: Slate,
     private readonly format: { frameTicks: number; audioRate: number },
   ) {}
 

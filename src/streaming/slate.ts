@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { execa } from 'execa';
+import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import { messageOf, ProcessError } from '../errors.ts';
 import { silenceArguments, slateArguments } from '../ffmpeg/arguments.ts';
@@ -21,6 +23,8 @@ export interface Slate {
 
 const slateSeconds = 4;
 const renderTimeoutMs = 60_000;
+/** A slate that could not be made is not tried again before. */
+const retryMs = 60_000;
 
 const fonts = [
   '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
@@ -29,24 +33,26 @@ const fonts = [
   '/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf',
 ];
 
-/** Renders each profile's slate once, keeps it in the data folder, and holds it in memory. */
+/** Renders each profile's slates once, one after the other, keeps them in the data folder and in memory. */
 export class SlateStore {
   private readonly slates = new Map<string, Promise<Slate>>();
   private readonly ready = new Map<string, Slate>();
+  private readonly failedAt = new Map<string, number>();
+  private readonly renders = new PQueue({ concurrency: 1 });
 
   constructor(private readonly deps: { folder: string; ffmpegPath: string; log: Logger }) {}
 
   /** The slate, when it is there already. */
-  peek(profile: ProfileSpec): Slate | undefined {
-    return this.ready.get(keyOf(profile));
+  peek(profile: ProfileSpec, caption?: string): Slate | undefined {
+    return this.ready.get(keyOf(profile, caption));
   }
 
   /** The slate; rendered first when it has to be. Throws ProcessError. */
-  get(profile: ProfileSpec): Promise<Slate> {
-    const key = keyOf(profile);
+  get(profile: ProfileSpec, caption?: string): Promise<Slate> {
+    const key = keyOf(profile, caption);
     const known = this.slates.get(key);
     if (known !== undefined) return known;
-    const made = this.make(profile, key).then((slate) => {
+    const made = this.make(profile, caption, key).then((slate) => {
       this.ready.set(key, slate);
       return slate;
     });
@@ -56,13 +62,26 @@ export class SlateStore {
     return made;
   }
 
-  private async make(profile: ProfileSpec, key: string): Promise<Slate> {
+  /** The slate with a caption, when it is there; if not, it is made, and will be there another time. */
+  captioned(profile: ProfileSpec, caption: string): Slate | undefined {
+    const key = keyOf(profile, caption);
+    const slate = this.ready.get(key);
+    if (slate !== undefined || this.slates.has(key)) return slate;
+    if (performance.now() - (this.failedAt.get(key) ?? Number.NEGATIVE_INFINITY) < retryMs) return undefined;
+    this.get(profile, caption).catch((error: unknown) => {
+      this.failedAt.set(key, performance.now());
+      this.deps.log.warn({ err: error, caption }, 'a slate could not be made; the plain one is shown');
+    });
+    return undefined;
+  }
+
+  private async make(profile: ProfileSpec, caption: string | undefined, key: string): Promise<Slate> {
     await mkdir(this.deps.folder, { recursive: true });
     const font = fonts.find((file) => existsSync(file));
     const picture = await this.kept(`${key}.ts`, async () => {
       const plain = () => this.render(slateArguments(profile, slateSeconds, undefined));
       if (font === undefined) return plain();
-      return this.render(slateArguments(profile, slateSeconds, font)).catch((error) => {
+      return this.render(slateArguments(profile, slateSeconds, { font, caption })).catch((error) => {
         this.deps.log.warn(
           { reason: messageOf(error) },
           'the slate has no text: this ffmpeg cannot draw any',
@@ -70,7 +89,9 @@ export class SlateStore {
         return plain();
       });
     });
-    const silence = await this.kept(`${key}.aac`, () => this.render(silenceArguments(profile)));
+    const silence = await this.kept(`${keyOf(profile, undefined)}.aac`, () =>
+      this.render(silenceArguments(profile)),
+    );
     return parseSlate(picture, silence, profile);
   }
 
@@ -85,11 +106,9 @@ export class SlateStore {
 
   private async render(args: string[]): Promise<Buffer> {
     try {
-      const result = await execa(this.deps.ffmpegPath, args, {
-        encoding: 'buffer',
-        stdin: 'ignore',
-        timeout: renderTimeoutMs,
-      });
+      const result = await this.renders.add(() =>
+        execa(this.deps.ffmpegPath, args, { encoding: 'buffer', stdin: 'ignore', timeout: renderTimeoutMs }),
+      );
       return Buffer.from(result.stdout);
     } catch (error) {
       throw new ProcessError(`ffmpeg could not make the slate: ${messageOf(error).slice(0, 500)}`, {
@@ -100,8 +119,8 @@ export class SlateStore {
   }
 }
 
-function keyOf(profile: ProfileSpec): string {
-  const args = [...slateArguments(profile, slateSeconds, undefined), ...silenceArguments(profile)];
+function keyOf(profile: ProfileSpec, caption: string | undefined): string {
+  const args = [...slateArguments(profile, slateSeconds, undefined), ...silenceArguments(profile), caption];
   return createHash('sha256').update(JSON.stringify(args)).digest('hex').slice(0, 16);
 }
 

@@ -20,11 +20,14 @@ export class Viewer {
   readonly address: string;
   readonly userAgent: string;
   readonly connectedAt = Date.now();
+  /** Resolves when the connection has ended, and all that was sent has been taken or given up. */
+  readonly closed: Promise<void>;
   bytes = 0;
   skips = 0;
   private cursor: Cursor | undefined;
   private blockedAt: number | undefined;
   private readonly skippedAt: number[] = [];
+  private sawPicture = false;
   private ended: ViewerEnd | undefined;
 
   constructor(
@@ -35,6 +38,9 @@ export class Viewer {
       limits: ViewerLimits;
       /** Monotonic milliseconds. */
       now: () => number;
+      onFirstByte?: () => void;
+      onFirstPicture?: () => void;
+      onSkip?: () => void;
       onEnd: (viewer: Viewer, reason: ViewerEnd) => void;
     },
   ) {
@@ -42,11 +48,12 @@ export class Viewer {
     this.id = deps.id;
     this.address = response.req.socket.remoteAddress ?? '';
     this.userAgent = response.req.headers['user-agent'] ?? '';
+    this.closed = new Promise((resolve) => response.once('close', resolve));
     response.once('close', () => this.finish('left'));
     response.on('error', () => this.finish('left'));
   }
 
-  /** How many chunks and ticks of the channel it has not been sent yet. */
+  /** How much of the channel it has not been sent yet. */
   get lagTicks(): number {
     return this.cursor === undefined ? 0 : this.deps.ring.lagOf(this.cursor.sequence);
   }
@@ -70,9 +77,17 @@ export class Viewer {
       if (chunk === undefined) return;
       const bytes = this.cursor.offset === 0 ? chunk.bytes : chunk.bytes.subarray(this.cursor.offset);
       this.cursor = { sequence: this.cursor.sequence + 1, offset: 0 };
+      if (this.bytes === 0) this.deps.onFirstByte?.();
       this.bytes += bytes.length;
       if (!response.write(bytes)) this.block();
     }
+  }
+
+  /** What it is sent from now on shows the programme. */
+  notePicture(): void {
+    if (this.sawPicture || this.bytes === 0) return;
+    this.sawPicture = true;
+    this.deps.onFirstPicture?.();
   }
 
   /** Closes the viewer when it has taken nothing for too long. To be called now and then. */
@@ -110,6 +125,7 @@ export class Viewer {
     const now = this.deps.now();
     const entry = this.deps.ring.newestEntry();
     this.skips++;
+    this.deps.onSkip?.();
     this.skippedAt.push(now);
     while (this.skippedAt[0] !== undefined && now - this.skippedAt[0] > 60_000) this.skippedAt.shift();
     if (entry === undefined || this.skippedAt.length > this.deps.limits.skips) {

@@ -283,7 +283,7 @@ describe('the arguments', () => {
       -flush_packets 1
       pipe:1"
     `);
-    expect(shown(slateArguments(profile, 4, '/fonts/A.ttf'))).toContain(":fontfile='/fonts/A.ttf'");
+    expect(shown(slateArguments(profile, 4, { font: '/fonts/A.ttf' }))).toContain(":fontfile='/fonts/A.ttf'");
   });
 
   it('of silence', () => {
@@ -743,10 +743,11 @@ describe('run by ffmpeg', () => {
   });
 
   describe('a slate', () => {
-    it.each([undefined, '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf'])(
-      'decodes, with the font %s',
-      async (font) => {
-        const args = slateArguments(profile, 4, font);
+    const font = '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf';
+    it.each([undefined, { font }, { font, caption: 'Nothing is scheduled now' }])(
+      'decodes, with the text %j',
+      async (text) => {
+        const args = slateArguments(profile, 4, text);
         const bytes = await ffmpeg(args);
         expect(await complaintsOf(bytes), commandLine(args)).toBe('');
         const stream = analyse(bytes);
@@ -754,6 +755,10 @@ describe('run by ffmpeg', () => {
         expect(keysOf(stream)).toEqual([0, 13, 26, 39, 52, 65, 78, 91]);
       },
     );
+
+    it('takes no caption that a filter graph could misread', () => {
+      expect(() => slateArguments(profile, 4, { font, caption: "x':textfile=/etc/passwd" })).toThrow();
+    });
 
     it.each([1, 2, 6] as const)('has a silence of %d channels', async (channels) => {
       const args = silenceArguments({ ...profile, audio: { ...profile.audio, channels } });

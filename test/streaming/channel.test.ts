@@ -329,7 +329,7 @@ describe.concurrent('a channel', () => {
     const first = await station.watch('5');
     await first.seconds(0.5);
     const refused = await station.watch('6');
-    expect([refused.status, refused.response.headers['x-error']]).toEqual([503, 'PoolFullError']);
+    expect([refused.status, refused.response.headers['x-error']]).toEqual([503, 'SpawnRefusedError']);
     await expect(station.manager.tune('6', {} as ServerResponse, () => {})).rejects.toBeInstanceOf(
       UnavailableError,
     );

@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { UnavailableError } from '../../src/errors.ts';
-import {
-  type Lease,
-  PoolClosedError,
-  PoolFullError,
-  ProcessPoolManager,
-} from '../../src/streaming/process-pool.ts';
+import { nobody, type SpawnRefusal } from '../../src/streaming/observer.ts';
+import { type Lease, ProcessPoolManager, SpawnRefusedError } from '../../src/streaming/process-pool.ts';
 import { TokenBucket } from '../../src/streaming/token-bucket.ts';
 import { eventually, isAlive, processesOf, script } from './processes.ts';
 
@@ -20,7 +16,15 @@ interface LogLine {
   pid?: number;
 }
 
-function poolOf(ffmpegPath: string, options: { max?: number; rate?: number; burst?: number } = {}) {
+function poolOf(
+  ffmpegPath: string,
+  options: {
+    max?: number;
+    rate?: number;
+    burst?: number;
+    guard?: () => { reason: SpawnRefusal; message: string } | undefined;
+  } = {},
+) {
   const owner = randomUUID();
   const lines: LogLine[] = [];
   const log = pino(
@@ -28,7 +32,16 @@ function poolOf(ffmpegPath: string, options: { max?: number; rate?: number; burs
     { write: (line) => void lines.push(JSON.parse(line) as LogLine) },
   );
   const bucket = new TokenBucket({ ratePerSecond: options.rate ?? 1000, burst: options.burst ?? 1000 });
-  const pool = new ProcessPoolManager({ bucket, log, max: options.max ?? 4, ffmpegPath, niceness: 0, owner });
+  const pool = new ProcessPoolManager({
+    bucket,
+    log,
+    max: options.max ?? 4,
+    ffmpegPath,
+    niceness: 0,
+    owner,
+    observer: nobody,
+    guard: () => options.guard?.(),
+  });
   onTestFinished(() => pool.stop());
   return { pool, owner, lines, bucket };
 }
@@ -51,7 +64,8 @@ describe('a process pool', () => {
       try {
         leases.push(pool.admit('tune'));
       } catch (error) {
-        expect(error).toBeInstanceOf(PoolFullError);
+        expect(error).toMatchObject({ reason: 'pool-full' });
+        expect(error).toBeInstanceOf(SpawnRefusedError);
         expect(error).toBeInstanceOf(UnavailableError);
         expect((error as UnavailableError).retryAfterSeconds).toBeGreaterThan(0);
         refused++;
@@ -64,7 +78,7 @@ describe('a process pool', () => {
     expect(await processesOf(owner)).toHaveLength(3);
     leases[0]!.release();
     // The slot is free when the process is gone, not before.
-    expect(() => pool.admit('too early')).toThrow(PoolFullError);
+    expect(() => pool.admit('too early')).toThrow(/encoders are in use/);
     await used(pool, 2);
     expect(await processesOf(owner)).toHaveLength(2);
     pool.admit('in time').release();
@@ -108,7 +122,7 @@ describe('a process pool', () => {
     const lease = pool.admit('second');
     const waiting = lease.spawn(['1000'], never);
     lease.release();
-    await expect(waiting).rejects.toBeInstanceOf(PoolClosedError);
+    await expect(waiting).rejects.toMatchObject({ reason: 'stopping' });
     expect(pool.used).toBe(1);
   });
 
@@ -149,7 +163,7 @@ describe('a process pool', () => {
     const other = pool.admit('second');
     lease.release();
     expect(pool.used).toBe(1);
-    expect(() => pool.admit('third')).toThrow(PoolFullError);
+    expect(() => pool.admit('third')).toThrow(/encoders are in use/);
     other.release();
   });
 
@@ -208,7 +222,7 @@ describe('a process pool', () => {
     await used(pool, 0);
     expect(await processesOf(owner), `seed ${seed}`).toEqual([]);
     const full = Array.from({ length: 5 }, () => pool.admit('all of them'));
-    expect(() => pool.admit('one too many')).toThrow(PoolFullError);
+    expect(() => pool.admit('one too many')).toThrow(/encoders are in use/);
     for (const lease of full) lease.release();
   });
 
@@ -223,14 +237,14 @@ describe('a process pool', () => {
     await Promise.all(running.map((encoder) => once(encoder.stdout, 'data')));
     const unused = pool.admit('c');
     const waiting = pool.admit('d').spawn([], AbortSignal.timeout(60_000));
-    const outcome = expect(waiting).rejects.toBeInstanceOf(PoolClosedError);
+    const outcome = expect(waiting).rejects.toMatchObject({ reason: 'stopping' });
     await pool.stop();
     expect(running.map((encoder) => encoder.exit?.kind)).toEqual(['killed', 'killed']);
     await outcome;
     // What they had started dies with them, but is not theirs to wait for.
     await eventually('nothing is left', async () => (await processesOf(owner)).length === 0);
     expect(pool.used).toBe(0);
-    expect(() => pool.admit('late')).toThrow(PoolClosedError);
+    expect(() => pool.admit('late')).toThrow('The server is stopping.');
     unused.release();
     await pool.stop();
   });

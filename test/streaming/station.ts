@@ -12,7 +12,9 @@ import type { ProfileSpec } from '../../src/ffmpeg/profile.ts';
 import type { LineupChannel } from '../../src/playout/lineup.ts';
 import type { TimelineItem, TimelineMedia } from '../../src/playout/timeline.ts';
 import { ChannelManager, type Lineup } from '../../src/streaming/channel-manager.ts';
+import type { StreamingObserver } from '../../src/streaming/observer.ts';
 import { ProcessPoolManager } from '../../src/streaming/process-pool.ts';
+import { RestartGate } from '../../src/streaming/restart-gate.ts';
 import { SlateStore } from '../../src/streaming/slate.ts';
 import { TokenBucket } from '../../src/streaming/token-bucket.ts';
 import { ffmpeg, ffmpegPath, ffprobePath } from '../mpegts/real-ffmpeg.ts';
@@ -132,6 +134,31 @@ class TestLineup implements Lineup {
   }
 }
 
+/** Keeps all that a station tells of itself, as calls with their arguments. */
+class Listener implements StreamingObserver {
+  readonly calls: [name: keyof StreamingObserver, ...values: unknown[]][] = [];
+  readonly encoderSpawned = () => this.add('encoderSpawned');
+  readonly encoderEnded = (how: unknown) => this.add('encoderEnded', how);
+  readonly spawnRefused = (reason: unknown) => this.add('spawnRefused', reason);
+  readonly restarted = (cause: unknown) => this.add('restarted', cause);
+  readonly restartRefused = (reason: unknown) => this.add('restartRefused', reason);
+  readonly breakerChanged = (channel: unknown, state: unknown) => this.add('breakerChanged', channel, state);
+  readonly joint = (slateMs: unknown) => this.add('joint', slateMs);
+  readonly firstByte = (tune: unknown, ms: unknown) => this.add('firstByte', tune, ms);
+  readonly firstPicture = (tune: unknown, ms: unknown) => this.add('firstPicture', tune, ms);
+  readonly viewerSkipped = () => this.add('viewerSkipped');
+  readonly viewerClosed = (reason: unknown) => this.add('viewerClosed', reason);
+
+  /** The first value of each call of that name. */
+  of(name: keyof StreamingObserver): unknown[] {
+    return this.calls.filter(([called]) => called === name).map(([, value]) => value);
+  }
+
+  private add(name: keyof StreamingObserver, ...values: unknown[]): void {
+    this.calls.push([name, ...values]);
+  }
+}
+
 /** A whole streaming side with its own pool, over real HTTP. */
 export class Station {
   readonly lineup = new TestLineup();
@@ -140,6 +167,9 @@ export class Station {
   readonly settings: Config['streaming'];
   readonly owner = randomUUID();
   readonly log: { level: number; msg: string }[] = [];
+  readonly heard = new Listener();
+  readonly gate: RestartGate;
+  readonly slates: SlateStore;
   private readonly server: Server;
 
   private constructor(slates: string, settings: Partial<Config['streaming']>, ffmpegFile: string) {
@@ -157,11 +187,17 @@ export class Station {
       ffmpegPath: ffmpegFile,
       niceness: 0,
       owner: this.owner,
+      observer: this.heard,
+      guard: () => undefined,
     });
+    this.slates = new SlateStore({ folder: slates, ffmpegPath, log });
+    this.gate = new RestartGate({ settings: this.settings, observer: this.heard });
     this.manager = new ChannelManager({
       lineup: this.lineup,
       pool: this.pool,
-      slates: new SlateStore({ folder: slates, ffmpegPath, log }),
+      gate: this.gate,
+      observer: this.heard,
+      slates: this.slates,
       settings: this.settings,
       threads: 1,
       log,

@@ -35,6 +35,14 @@ const streamSchema = z
     startedAt: instantSchema,
     leadMs: z.int().openapi({ description: 'How far the stream is ahead of the wall clock' }),
     joints: z.int(),
+    restarts: z.int().openapi({ description: 'Encoders that were started in the place of another one' }),
+    breaker: z.enum(['closed', 'open', 'half-open']).openapi({
+      description: '`open`: too many items have failed, and no encoder is started for a while',
+    }),
+    warnings: z.array(z.string()),
+    lastOutputAgeMs: z
+      .int()
+      .openapi({ description: 'How long nothing has been put out, not even the slate' }),
     bufferBytes: z.int(),
     viewers: z.array(viewerSchema),
   })
