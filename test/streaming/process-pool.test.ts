@@ -56,6 +56,17 @@ async function used(pool: ProcessPoolManager, slots: number): Promise<void> {
 const sleeper = () => script('exec sleep "$1"');
 
 describe('a process pool', () => {
+  it('starts nothing while its guard objects, and says why', async () => {
+    let short = true;
+    const guard = () => (short ? { reason: 'memory' as const, message: 'Only 3 MB are left.' } : undefined);
+    const { pool } = poolOf(await sleeper(), { guard });
+    expect(() => pool.admit('tune')).toThrow('Only 3 MB are left.');
+    expect([pool.used, pool.refusals]).toEqual([0, 1]);
+    short = false;
+    pool.admit('tune').release();
+    expect(pool.refusals).toBe(1);
+  });
+
   it('never runs more than its maximum, however many ask', async () => {
     const { pool, owner } = poolOf(await sleeper(), { max: 3 });
     const leases: Lease[] = [];
