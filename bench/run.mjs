@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 const benches = {
   tune: 'how long a cold and a warm tune take, beside a bare ffmpeg',
   loop: 'event-loop delay with five channels on air while 1,000 files are scanned',
+  bucket: 'the token bucket with 10,000 waiters of whom half give up: order, tokens, heap',
   plan: 'planning and storing 100 channels over 14 days from 20,000 media',
   guide: 'xmltv.xml of 100 channels over 14 days',
 };

@@ -238,7 +238,8 @@ export class Programme {
   /** The source is over, and it is known how its encoder ended. */
   get endIsKnown(): boolean {
     const { source } = this;
-    if (source === undefined || !(source.ended || source.pictureOver)) return false;
+    if (source?.pictureOver) return true;
+    if (!source?.ended) return false;
     // The end of the output comes a moment before the end of the process.
     return source.process.exit !== undefined || performance.now() - source.lastByteAt > exitMs;
   }
