@@ -125,7 +125,8 @@ describe.each(databases)('the playout service ($name)', ({ open }) => {
     expect(service.now(id, t0 - 1)).toBeUndefined();
     expect(service.window(id).length).toBeGreaterThanOrEqual(5);
     for (now = t0; now < t0 + 2 * hour; now += 5 * minute) {
-      await service.advance();
+      // Its task says that it fails; what was read before goes on.
+      await service.advance().catch(() => {});
       expect(service.now(id), `${now - t0} ms`).toBeDefined();
     }
     await expect(service.extendAll()).rejects.toThrow('away');
