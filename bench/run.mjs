@@ -7,6 +7,7 @@ const benches = {
   loop: 'event-loop delay with five channels on air while 1,000 files are scanned',
   bucket: 'the token bucket with 10,000 waiters of whom half give up: order, tokens, heap',
   plan: 'planning and storing 100 channels over 14 days from 20,000 media',
+  logs: 'paging, filtering and searching 100,000 entries of the log',
   guide: 'xmltv.xml of 100 channels over 14 days',
 };
 

@@ -13,6 +13,8 @@ import { GuideService } from './guide/guide-service.ts';
 import { type AdminKey, adminKey } from './http/admin-key.ts';
 import { HttpServer, httpApp } from './http/server.ts';
 import { LibraryService } from './library/library-service.ts';
+import { LogStore } from './logs/log-store.ts';
+import type { StoredLogging } from './logs/logger.ts';
 import { PlayoutService } from './playout/playout-service.ts';
 import { ChannelManager } from './streaming/channel-manager.ts';
 import { nobody } from './streaming/observer.ts';
@@ -43,18 +45,20 @@ export interface App {
 }
 
 /** Makes every part of the server and starts them in order. Throws StartError; what had started is stopped. */
-export async function startApp(config: Config, log: Logger): Promise<App> {
-  const parts = new StartedParts(log);
+export async function startApp(config: Config, logging: StoredLogging): Promise<App> {
+  const parts = new StartedParts(logging.log);
   try {
-    return await start(config, log, parts);
+    return await start(config, logging, parts);
   } catch (error) {
     await parts.stop();
     throw error;
   }
 }
 
-async function start(config: Config, log: Logger, parts: StartedParts): Promise<App> {
+async function start(config: Config, logging: StoredLogging, parts: StartedParts): Promise<App> {
   const startedAt = Date.now();
+  const { log } = logging;
+  const logOf = (part: string) => log.child({ logger: part });
   await mkdir(config.data, { recursive: true }).catch((error: unknown) => {
     throw new StartError(`The data folder ${config.data} cannot be made: ${messageOf(error)}`, {
       operation: 'starting',
@@ -70,30 +74,40 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
     const lock = await lockDataFolder(config.data);
     parts.add('data folder', () => lock.release());
   }
-  await endOrphans(config.data, log);
-  const database = await openDatabase({ databaseUrl: config.databaseUrl, dataFolder: config.data, log });
+  await endOrphans(config.data, logOf('streaming'));
+  const database = await openDatabase({
+    databaseUrl: config.databaseUrl,
+    dataFolder: config.data,
+    log: logOf('database'),
+  });
   parts.add('database', () => database.stop());
   const { db } = database;
   await ensureShippedProfiles(db);
   const key = await adminKey(config.adminKey, config.data);
+  logging.masker.add(key.key);
 
-  const worker = new WorkerPool(database.target, log);
+  const logs = new LogStore({ ...logging, log: logOf('logs') });
+  logs.start();
+  parts.add('log reader', () => logs.stop());
+
+  const worker = new WorkerPool(database.target, logOf('worker'));
   parts.add('worker thread', () => worker.stop());
   const guide = new GuideService({
     render: ({ now, signal }) =>
       worker.renderGuide({ now, days: config.guide.days, language: config.guide.language }, signal),
-    log,
+    log: logOf('guide'),
   });
 
-  const tasks = new TaskRunner({ log });
-  const playout = new PlayoutService({ db, log, config: config.playout, plan: (args) => worker.plan(args) });
+  const tasks = new TaskRunner({ log: logOf('tasks') });
+  const plan: WorkerPool['plan'] = (args) => worker.plan(args);
+  const playout = new PlayoutService({ db, log: logOf('playout'), config: config.playout, plan });
   playout.subscribe((channelId) => guide.invalidate(channelId));
   await playout.start();
   parts.add('timelines', () => playout.stop());
 
   const library = new LibraryService({
     db,
-    log,
+    log: logOf('library'),
     config: config.library,
     ffmpeg: config.ffmpeg,
     onChange: () => playout.mediaChanged(),
@@ -104,7 +118,7 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   const guard = new ResourceGuard(config.streaming);
   await guard.start();
   parts.add('resource guard', () => guard.stop());
-  const { pool, slates, channels } = streamingParts(config, { playout, guard, log });
+  const { pool, slates, channels } = streamingParts(config, { playout, guard, log: logOf('streaming') });
 
   // A profile's slate takes a second to make, once; tuning does not wait for it.
   const makeSlates = () => {
@@ -122,7 +136,8 @@ async function start(config: Config, log: Logger, parts: StartedParts): Promise<
   let ready = false;
   const http = new HttpServer(
     httpApp({
-      log,
+      log: logOf('http'),
+      logs,
       config,
       version,
       adminKey: key.key,

@@ -32,7 +32,13 @@ export const configSchema = z.strictObject({
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
     .optional(),
   log: z
-    .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info') })
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+      /** Size of one of the log's files in the data folder … */
+      fileMegabytes: count(1, 1024).default(10),
+      /** … and how many of them are kept. */
+      files: count(2, 1000).default(10),
+    })
     .prefault({}),
   ffmpeg: z
     .strictObject({

@@ -44,7 +44,8 @@ program
     const { openDatabase } = await import('./db/connection.ts');
     const { createLogger } = await import('./logs/logger.ts');
     const settings = loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG);
-    const log = createLogger(settings.log.level);
+    const { log, masker } = createLogger({ level: settings.log.level });
+    masker.addPasswordOf(settings.databaseUrl);
     const { databaseUrl, data } = settings;
     const database = await openDatabase({ databaseUrl, dataFolder: data, log });
     await database.stop();

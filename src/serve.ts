@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type App, startApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -6,8 +7,18 @@ import { createLogger } from './logs/logger.ts';
 
 /** Runs the server until a signal ends it. Resolves when it has started. */
 export async function serve(config: Config): Promise<App> {
-  const log = createLogger(config.log.level);
-  const app = await startApp(config, log);
+  const logging = createLogger({
+    level: config.log.level,
+    files: {
+      folder: join(config.data, 'logs'),
+      maxBytes: config.log.fileMegabytes * 1024 * 1024,
+      maxFiles: config.log.files,
+    },
+  });
+  const { log, masker } = logging;
+  masker.add(config.adminKey);
+  masker.addPasswordOf(config.databaseUrl);
+  const app = await startApp(config, logging);
   endOnSignals(app, config.shutdownMs, log);
   process.on('exit', () => app.killEncoders());
   process.on('uncaughtException', (error) => {

@@ -5,6 +5,7 @@ import { requireAdminKey } from '../authentication.ts';
 import { channelRoutes } from './channels.ts';
 import { collectionRoutes } from './collections.ts';
 import { libraryRoutes } from './libraries.ts';
+import { logRoutes } from './logs.ts';
 import { mediaRoutes } from './media.ts';
 import { profileRoutes } from './profiles.ts';
 import { serverRoutes } from './server.ts';
@@ -19,6 +20,7 @@ export type ApiDeps = { adminKey: string; version: string } & Parameters<typeof 
   Parameters<typeof profileRoutes>[0] &
   Parameters<typeof streamApiRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
+  Parameters<typeof logRoutes>[0] &
   Parameters<typeof serverRoutes>[0];
 
 /** The admin API. Every route wants the admin key, the description of the API too. */
@@ -38,6 +40,7 @@ export function apiRoutes(deps: ApiDeps) {
   app.route('/', channelRoutes(deps));
   app.route('/', streamApiRoutes(deps));
   app.route('/', taskRoutes(deps));
+  app.route('/', logRoutes(deps));
   app.route('/', serverRoutes(deps));
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'adminKey', { type: 'http', scheme: 'bearer' });
