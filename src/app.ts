@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { checksOf, registerTasks } from './background.ts';
 import type { Config } from './config.ts';
 import { type OpenedDatabase, openDatabase } from './db/connection.ts';
 import { lockDataFolder } from './db/data-lock.ts';
@@ -15,9 +14,12 @@ import { HttpServer, httpApp } from './http/server.ts';
 import { LibraryService } from './library/library-service.ts';
 import { LogStore } from './logs/log-store.ts';
 import type { StoredLogging } from './logs/logger.ts';
+import { Metrics } from './metrics/metrics.ts';
 import { PlayoutService } from './playout/playout-service.ts';
+import { Readiness } from './readiness.ts';
+import { StartedParts } from './started-parts.ts';
 import { ChannelManager } from './streaming/channel-manager.ts';
-import { nobody } from './streaming/observer.ts';
+import type { StreamingObserver } from './streaming/observer.ts';
 import { endOrphans } from './streaming/orphans.ts';
 import { ProcessPoolManager } from './streaming/process-pool.ts';
 import { ResourceGuard } from './streaming/resource-guard.ts';
@@ -69,6 +71,22 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   eventLoop.start();
   parts.add('event-loop monitor', () => eventLoop.stop());
 
+  // What the metrics tell, they read when they are asked for, which is not before the end of the start.
+  const metrics: Metrics = new Metrics({
+    version,
+    lineup: () => playout.lineup(),
+    horizonEndsAt: (channelId) => playout.status(channelId).horizonEndsAt,
+    streams: () => channels.streams(),
+    bytesSent: () => channels.bytesSent,
+    encoders: () => ({ running: pool.pids.length, slotsUsed: pool.used, slots: pool.max }),
+    inspectors: () => library.inspectors,
+    tasks: () => tasks.list(),
+    isReady: () => readiness.isReady,
+    checks: () => readiness.results,
+  });
+  metrics.start();
+  parts.add('metrics', () => metrics.stop());
+
   // The embedded database locks its folder itself.
   if (config.databaseUrl !== undefined) {
     const lock = await lockDataFolder(config.data);
@@ -99,8 +117,13 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   });
 
   const tasks = new TaskRunner({ log: logOf('tasks') });
-  const plan: WorkerPool['plan'] = (args) => worker.plan(args);
-  const playout = new PlayoutService({ db, log: logOf('playout'), config: config.playout, plan });
+  const playout = new PlayoutService({
+    db,
+    log: logOf('playout'),
+    config: config.playout,
+    plan: (args) =>
+      metrics.planned(args.replace === undefined ? 'extend' : 'rebuild', () => worker.plan(args)),
+  });
   playout.subscribe((channelId) => guide.invalidate(channelId));
   await playout.start();
   parts.add('timelines', () => playout.stop());
@@ -118,7 +141,12 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   const guard = new ResourceGuard(config.streaming);
   await guard.start();
   parts.add('resource guard', () => guard.stop());
-  const { pool, slates, channels } = streamingParts(config, { playout, guard, log: logOf('streaming') });
+  const { pool, slates, channels } = streamingParts(config, {
+    playout,
+    guard,
+    observer: metrics.streaming,
+    log: logOf('streaming'),
+  });
 
   // A profile's slate takes a second to make, once; tuning does not wait for it.
   const makeSlates = () => {
@@ -129,11 +157,12 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   makeSlates();
   playout.subscribe(makeSlates);
 
-  registerTasks(tasks, { config, playout, library, channels });
+  const readiness = new Readiness({ checks: checksOf(config, database), log: logOf('health') });
+  await readiness.check();
+  registerTasks(tasks, { config, playout, library, channels, readiness });
   tasks.start();
   parts.add('tasks', () => tasks.stop());
 
-  let ready = false;
   const http = new HttpServer(
     httpApp({
       log: logOf('http'),
@@ -148,7 +177,8 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
       tasks,
       channels: channels,
       lineup: () => playout.lineup(),
-      isReady: () => ready,
+      readiness,
+      metrics,
       status: () => ({
         version,
         startedAt,
@@ -172,10 +202,10 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   // While they end, who asks is told that the server stops.
   parts.add('streams', () => channels.stop());
   parts.add('readiness', () => {
-    ready = false;
+    readiness.phase = 'stopping';
   });
 
-  ready = true;
+  readiness.phase = 'running';
   log.info({ port: http.port, data: config.data, tookMs: Date.now() - startedAt }, 'aircheck is on air');
   return {
     port: http.port,
@@ -190,11 +220,10 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
 
 function streamingParts(
   config: Config,
-  deps: { playout: PlayoutService; guard: ResourceGuard; log: Logger },
+  deps: { playout: PlayoutService; guard: ResourceGuard; observer: StreamingObserver; log: Logger },
 ) {
-  const { playout, guard, log } = deps;
+  const { playout, guard, observer, log } = deps;
   const settings = config.streaming;
-  const observer = nobody;
   const pool = new ProcessPoolManager({
     bucket: new TokenBucket({ ratePerSecond: settings.spawnsPerSecond, burst: settings.spawnBurst }),
     log,
@@ -221,82 +250,4 @@ function streamingParts(
     log,
   });
   return { pool, slates, channels };
-}
-
-function registerTasks(
-  tasks: TaskRunner,
-  parts: { config: Config; playout: PlayoutService; library: LibraryService; channels: ChannelManager },
-): void {
-  const { config, playout, library, channels } = parts;
-  tasks.register({
-    name: 'playout',
-    everyMs: config.playout.extendEveryMs,
-    run: (signal) => playout.extendAll(signal),
-  });
-  tasks.register({ name: 'timelines', everyMs: 20_000, run: () => playout.advance() });
-  tasks.register({
-    name: 'health',
-    everyMs: config.streaming.healthEveryMs,
-    firstAfterMs: config.streaming.healthEveryMs,
-    run: async () => channels.checkHealth(),
-  });
-  tasks.register({
-    name: 'scan',
-    everyMs: config.library.rescanMs,
-    // The first scan begins with the library itself.
-    firstAfterMs: config.library.rescanMs,
-    run: () => library.scanAll(),
-  });
-}
-
-/** No phase of a stop may take longer; the next ones are to have their time too. */
-const phaseMs = 8_000;
-
-/** What has been started, to be stopped in reverse; a part that cannot stop does not keep the others from it. */
-class StartedParts {
-  private readonly parts: { name: string; stop: () => Promise<void> | void }[] = [];
-  private stopping: Promise<boolean> | undefined;
-
-  constructor(private readonly log: Logger) {}
-
-  add(name: string, stop: () => Promise<void> | void): void {
-    this.parts.push({ name, stop });
-  }
-
-  /** Returns whether all went well. */
-  stop(): Promise<boolean> {
-    this.stopping ??= this.stopAll();
-    return this.stopping;
-  }
-
-  private async stopAll(): Promise<boolean> {
-    const startedAt = performance.now();
-    let clean = true;
-    for (const { name, stop } of this.parts.reverse()) {
-      clean = (await this.stopOne(name, stop)) && clean;
-    }
-    this.log.info({ clean, tookMs: Math.round(performance.now() - startedAt) }, 'aircheck is off the air');
-    return clean;
-  }
-
-  private async stopOne(phase: string, stop: () => Promise<void> | void): Promise<boolean> {
-    const startedAt = performance.now();
-    const tookMs = () => Math.round(performance.now() - startedAt);
-    const late = new AbortController();
-    try {
-      const inTime = await Promise.race([
-        Promise.resolve(stop()).then(() => true),
-        delay(phaseMs, false, { signal: late.signal }),
-      ]);
-      if (inTime) this.log.info({ phase, tookMs: tookMs() }, 'stopped');
-      else
-        this.log.error({ phase, tookMs: tookMs() }, 'a part did not stop in time; the others go on stopping');
-      return inTime;
-    } catch (error) {
-      this.log.error({ err: error, phase, tookMs: tookMs() }, 'a part did not stop as it should');
-      return false;
-    } finally {
-      late.abort();
-    }
-  }
 }

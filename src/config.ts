@@ -137,6 +137,12 @@ export const configSchema = z.strictObject({
         .default('en'),
     })
     .prefault({}),
+  metrics: z
+    .strictObject({
+      /** Anybody may read /metrics; otherwise only who has the admin key. */
+      open: flag.default(false),
+    })
+    .prefault({}),
   shutdownMs: ms(1_000, 600_000).default(30_000),
 });
 

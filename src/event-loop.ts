@@ -20,17 +20,26 @@ export class EventLoopMonitor {
 
   /** The delays since the last call. */
   read(): EventLoopDelay {
+    const result = this.peek();
+    this.reset();
+    return result;
+  }
+
+  /** The delays since the last reset. */
+  peek(): EventLoopDelay {
     const delay = (ns: number) => Math.max(0, Math.round(ns / 1e4 - resolutionMs * 100) / 100);
     const { histogram } = this;
-    const result = {
+    return {
       p50Ms: delay(histogram.percentile(50)),
       p99Ms: delay(histogram.percentile(99)),
       maxMs: delay(histogram.max),
       sinceMs: Math.round(performance.now() - this.since),
     };
-    histogram.reset();
+  }
+
+  reset(): void {
+    this.histogram.reset();
     this.since = performance.now();
-    return result;
   }
 
   stop(): void {

@@ -9,6 +9,7 @@ import { type ApiDeps, apiRoutes } from './api/api.ts';
 import type { HttpEnvironment } from './environment.ts';
 import { guideRoutes } from './guide-routes.ts';
 import { healthRoutes } from './health-routes.ts';
+import { countAnswers, metricsRoutes } from './metrics-routes.ts';
 import { answerError, problem } from './problems.ts';
 import { streamRoutes } from './stream-routes.ts';
 
@@ -18,13 +19,15 @@ const graceMs = 1_000;
 type Deps = ApiDeps &
   Parameters<typeof guideRoutes>[0] &
   Parameters<typeof streamRoutes>[0] &
-  Parameters<typeof healthRoutes>[0] & { log: Logger };
+  Parameters<typeof healthRoutes>[0] &
+  Parameters<typeof metricsRoutes>[0] & { log: Logger; metrics: Parameters<typeof countAnswers>[0] };
 
 /** The whole HTTP surface. Nothing listens yet. */
 export function httpApp(deps: Deps): OpenAPIHono<HttpEnvironment> {
   const app = new OpenAPIHono<HttpEnvironment>();
   app.onError((error, c) => answerError(error, c, deps.log));
   app.notFound((c) => problem(c, 404, `There is nothing at ${c.req.path}.`));
+  app.use(countAnswers(deps.metrics));
   app.use(
     '/api/*',
     bodyLimit({
@@ -33,6 +36,7 @@ export function httpApp(deps: Deps): OpenAPIHono<HttpEnvironment> {
     }),
   );
   app.route('/health', healthRoutes(deps));
+  app.route('/metrics', metricsRoutes(deps));
   app.route('/iptv', guideRoutes(deps));
   app.route('/iptv', streamRoutes(deps));
   app.route('/api', apiRoutes(deps));

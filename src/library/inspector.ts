@@ -40,6 +40,11 @@ export class Inspector {
     this.queue = new PQueue({ concurrency: deps.concurrency });
   }
 
+  /** Of this inspector: one, or none while there is nothing to do. */
+  get processes(): number {
+    return this.child === undefined ? 0 : 1;
+  }
+
   /** Resolves when fewer than twice as many jobs as run in parallel are waiting. */
   async ready(): Promise<void> {
     await this.queue.onSizeLessThan(this.deps.concurrency * 2);

@@ -96,6 +96,11 @@ export class LibraryService {
     await this.stopping;
   }
 
+  /** Processes that inspect media at the moment. */
+  get inspectors(): number {
+    return this.inspector.processes;
+  }
+
   async list(): Promise<Library[]> {
     return await listLibraries(this.deps.db);
   }

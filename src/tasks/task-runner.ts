@@ -18,6 +18,7 @@ export interface TaskStatus {
   failures: number;
   lastStartedAt?: number;
   lastDurationMs?: number;
+  lastSucceededAt?: number;
   lastResult?: unknown;
   /** Absent when the last run ended well. */
   lastError?: string;
@@ -121,6 +122,7 @@ export class TaskRunner {
     status.lastStartedAt = startedAt;
     try {
       status.lastResult = await task.run(this.#abort.signal);
+      status.lastSucceededAt = Date.now();
       delete status.lastError;
     } catch (error) {
       status.failures++;

@@ -51,9 +51,16 @@ describe('the task runner', () => {
     runner.start();
     await vi.advanceTimersByTimeAsync(100);
     expect(runner.list()[0]).toMatchObject({ runs: 2, failures: 2, lastError: 'no disk' });
+    expect(runner.list()[0]!.lastSucceededAt).toBeUndefined();
     fails = false;
     await vi.advanceTimersByTimeAsync(100);
-    expect(runner.list()[0]).toMatchObject({ runs: 3, failures: 2 });
+    const lastSucceededAt = Date.now();
+    expect(runner.list()[0]).toMatchObject({ runs: 3, failures: 2, lastSucceededAt });
+    fails = true;
+    await vi.advanceTimersByTimeAsync(100);
+    expect(runner.list()[0]).toMatchObject({ runs: 4, failures: 3, lastSucceededAt });
+    fails = false;
+    await vi.advanceTimersByTimeAsync(100);
     expect(runner.list()[0]!.lastError).toBeUndefined();
   });
 

@@ -11,6 +11,7 @@ const taskSchema = z
     failures: z.int(),
     lastStartedAt: instantSchema.optional(),
     lastDurationMs: z.int().optional(),
+    lastSucceededAt: instantSchema.optional(),
     lastResult: z.unknown().optional(),
     lastError: z.string().optional(),
     nextRunAt: instantSchema.optional(),
@@ -49,10 +50,12 @@ export function taskRoutes(deps: { tasks: TaskRunner }) {
   return app;
 }
 
-function shown({ lastStartedAt, nextRunAt, ...task }: TaskStatus): z.infer<typeof taskSchema> {
+function shown(status: TaskStatus): z.infer<typeof taskSchema> {
+  const { lastStartedAt, lastSucceededAt, nextRunAt, ...task } = status;
   return {
     ...task,
     ...(lastStartedAt === undefined ? {} : { lastStartedAt: iso(lastStartedAt) }),
+    ...(lastSucceededAt === undefined ? {} : { lastSucceededAt: iso(lastSucceededAt) }),
     ...(nextRunAt === undefined ? {} : { nextRunAt: iso(nextRunAt) }),
   };
 }
