@@ -179,6 +179,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
       lineup: () => playout.lineup(),
       readiness,
       metrics,
+      masker: logging.masker,
       status: () => ({
         version,
         startedAt,

@@ -158,7 +158,50 @@ const namedVariables: Record<string, string> = { DATABASE_URL: 'databaseUrl', AI
  */
 export function loadConfig(env: NodeJS.ProcessEnv, chosen: string | undefined = env.AIRCHECK_CONFIG): Config {
   const file = chosen === '' ? undefined : chosen;
-  const merged = file === undefined ? {} : withoutNulls(readConfigFile(file));
+  const given = gather(env, file === undefined ? {} : withoutNulls(readConfigFile(file)));
+  const result = configSchema.safeParse(given.values);
+  const problems = problemsOf(given, result.error, file);
+  if (problems.length > 0 || !result.success) {
+    throw new StartError(`The configuration is wrong:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
+      operation: 'reading the configuration',
+    });
+  }
+  return { ...result.data, data: absolute(result.data.data) };
+}
+
+/** As much of the configuration as is right, the rest with its defaults, and all that is wrong with it. Never throws. */
+export function inspectConfig(
+  env: NodeJS.ProcessEnv,
+  chosen: string | undefined = env.AIRCHECK_CONFIG,
+): { config: Config; problems: string[] } {
+  const file = chosen === '' ? undefined : chosen;
+  const problems: string[] = [];
+  let fromFile: Record<string, unknown> = {};
+  try {
+    if (file !== undefined) fromFile = withoutNulls(readConfigFile(file));
+  } catch (error) {
+    problems.push(messageOf(error));
+  }
+  const given = gather(env, fromFile);
+  let result = configSchema.safeParse(given.values);
+  problems.push(...problemsOf(given, result.error, file));
+  // Settings that contradict each other may need a second round; nothing at all is always right.
+  for (let round = 0; !result.success; round++) {
+    if (round < 3) for (const issue of result.error.issues) removeWrong(given.values, issue);
+    result = configSchema.safeParse(round < 3 ? given.values : {});
+  }
+  return { config: { ...result.data, data: absolute(result.data.data) }, problems };
+}
+
+/** What was set, and by which variables. */
+interface Given {
+  values: Record<string, unknown>;
+  sources: Map<string, string>;
+  /** Variables that look like settings and are none. */
+  unknown: string[];
+}
+
+function gather(env: NodeJS.ProcessEnv, values: Record<string, unknown>): Given {
   const sources = new Map<string, string>();
   const unknown: string[] = [];
   const paths = new Map(settings().map(({ path, variable }) => [variable, path]));
@@ -170,23 +213,42 @@ export function loadConfig(env: NodeJS.ProcessEnv, chosen: string | undefined = 
       unknown.push(name);
       continue;
     }
-    set(merged, path, value);
+    set(values, path, value);
     sources.set(path.join('.'), name);
   }
   if (env.DATABASE_URL) {
-    merged.databaseUrl = env.DATABASE_URL;
+    values.databaseUrl = env.DATABASE_URL;
     sources.set('databaseUrl', 'DATABASE_URL');
   }
-  const result = configSchema.safeParse(merged);
-  const problems = unknown.map((name) => `${name}: there is no such setting`);
-  if (!result.success)
-    problems.push(...result.error.issues.flatMap((issue) => describe(issue, sources, file)));
-  if (problems.length > 0 || !result.success) {
-    throw new StartError(`The configuration is wrong:\n${problems.map((p) => `  ${p}`).join('\n')}`, {
-      operation: 'reading the configuration',
-    });
+  return { values, sources, unknown };
+}
+
+function problemsOf(given: Given, error: z.ZodError | undefined, file: string | undefined): string[] {
+  const unknown = given.unknown.map((name) => `${name}: there is no such setting`);
+  return [...unknown, ...(error?.issues ?? []).flatMap((issue) => describe(issue, given.sources, file))];
+}
+
+function removeWrong(values: Record<string, unknown>, issue: z.core.$ZodIssue): void {
+  const keys = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys) remove(values, [...keys, key]);
+  } else {
+    remove(values, keys);
   }
-  return { ...result.data, data: absolute(result.data.data) };
+}
+
+/** Removes what is there; where it is not, what it would be in. */
+function remove(values: Record<string, unknown>, keys: string[]): void {
+  for (let depth = keys.length; depth > 0; depth--) {
+    const parent = keys
+      .slice(0, depth - 1)
+      .reduce<unknown>((at, key) => (isMapping(at) ? at[key] : undefined), values);
+    const key = keys[depth - 1];
+    if (key !== undefined && isMapping(parent) && key in parent) {
+      delete parent[key];
+      return;
+    }
+  }
 }
 
 /** Every setting's place in the configuration, and the environment variable that overrides it. */

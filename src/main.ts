@@ -52,6 +52,23 @@ program
     log.info('the database is up to date');
   });
 
+program
+  .command('doctor')
+  .description('look for what could keep the server from working, and say what to do about it')
+  .option('-c, --config <file>', 'a YAML file with settings')
+  .option('--json', 'print the findings as JSON')
+  .action(async ({ config, json }: { config?: string; json?: boolean }) => {
+    const { doctor } = await import('./doctor/doctor.ts');
+    const code = await doctor({
+      env: process.env,
+      configFile: config ?? process.env.AIRCHECK_CONFIG,
+      json: json === true,
+      write: (text) => process.stdout.write(text),
+    });
+    // A check that hangs, as on a folder of a network that is away, would keep the process for ever.
+    process.stdout.write('', () => process.exit(code));
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {

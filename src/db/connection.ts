@@ -55,7 +55,7 @@ export interface OpenedDatabase extends Connection {
 }
 
 const packageRoot = new URL('../../', import.meta.url);
-const migrationsFolder = fileURLToPath(new URL('drizzle', packageRoot));
+export const migrationsFolder = fileURLToPath(new URL('drizzle', packageRoot));
 
 /**
  * Opens the database, embedded or not, and brings its schema up to date. Throws StartError.
@@ -155,10 +155,10 @@ async function prepare(target: ConnectTarget, options: OpenOptions): Promise<str
   }
 }
 
-const oldestVersion = 130_000;
+export const oldestVersion = 130_000;
 
 /** Host, port and database, without a user or a password. */
-function describe(sql: postgres.Sql, target: ConnectTarget): string {
+export function describe(sql: postgres.Sql, target: ConnectTarget): string {
   if ('socket' in target) return target.socket;
   const { host, port, database, path } = sql.options;
   if (path) return `${path}, database ${database}`;
@@ -205,7 +205,7 @@ function isTemporary(error: unknown): boolean {
   return temporary.includes(codeOf(error));
 }
 
-function cannotConnect(error: unknown, where: string): StartError {
+export function cannotConnect(error: unknown, where: string): StartError {
   const start = `The database at ${where} cannot be used`;
   const failure = (text: string) => new StartError(`${start}: ${text}`, { operation, cause: error });
   switch (codeOf(error)) {
@@ -285,7 +285,7 @@ function codeOf(error: unknown): string {
 }
 
 /** The embedded database's worker, kept alive: it is started again when it breaks down. */
-class EmbeddedDatabase {
+export class EmbeddedDatabase {
   readonly #options: OpenOptions;
   #lock: DataLock | undefined;
   #place: ReturnType<typeof socketPlace> | undefined;

@@ -57,6 +57,13 @@ export async function lockDataFolder(folder: string): Promise<DataLock> {
   };
 }
 
+/** The pid of the server that uses the folder now, as far as its lock tells; undefined when there is none. */
+export async function lockHolder(folder: string): Promise<string | undefined> {
+  const owner = await target(join(folder, 'server.lock'));
+  if (owner === undefined || !(await answers(resolve(folder, owner)))) return undefined;
+  return pidOf(owner);
+}
+
 const operation = 'locking the data folder';
 
 /** Where a Unix socket of this folder can be: in it, or in a private temporary folder if its path is too long. */
@@ -125,11 +132,14 @@ async function target(lock: string): Promise<string | undefined> {
 }
 
 function inUse(folder: string, holder: string): StartError {
-  const pid = /lock-(\d+)-/.exec(holder)?.[1] ?? 'unknown';
   return new StartError(
-    `The data folder ${folder} is in use by another server (pid ${pid}). Stop that one, or give this one a data folder of its own (AIRCHECK_DATA).`,
+    `The data folder ${folder} is in use by another server (pid ${pidOf(holder)}). Stop that one, or give this one a data folder of its own (AIRCHECK_DATA).`,
     { operation },
   );
+}
+
+function pidOf(owner: string): string {
+  return /lock-(\d+)-/.exec(owner)?.[1] ?? 'unknown';
 }
 
 /** Whether a process listens there. Whoever cannot be asked, for lack of permission, counts as there. */

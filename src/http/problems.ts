@@ -1,3 +1,4 @@
+import { RequestError } from '@hono/node-server';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
@@ -10,6 +11,7 @@ import {
   ProbeError,
   UnavailableError,
 } from '../errors.ts';
+import type { HttpEnvironment } from './environment.ts';
 
 /** An error as RFC 9457 says it. */
 export interface Problem {
@@ -29,6 +31,7 @@ const titles: Record<number, string> = {
   405: 'Method not allowed',
   409: 'Conflict',
   413: 'Too large',
+  415: 'Unsupported media type',
   416: 'Range not satisfiable',
   422: 'Invalid request',
   500: 'Internal error',
@@ -54,8 +57,24 @@ export function problem(
   });
 }
 
+/** The answer where no route has been looked for yet: nearly always because the address makes no sense. */
+export function answerBeforeRouting(error: unknown): Response {
+  const isUnreadable = error instanceof RequestError;
+  const status = isUnreadable ? 400 : 500;
+  const detail = isUnreadable ? `${error.message}.` : 'The server made a mistake.';
+  const body: Problem = { type: 'about:blank', title: titles[status] ?? 'Error', status, detail };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/problem+json; charset=utf-8' },
+  });
+}
+
 /** The one place where errors become answers. */
 export function answerError(error: unknown, c: Context, log: Logger): Response {
+  if (isCutOff(c)) {
+    log.debug({ reason: messageOf(error), path: c.req.path }, 'a client left amid its request');
+    return problem(c, 400, 'The request ended before it was whole.');
+  }
   if (error instanceof HTTPException) return problem(c, error.status as ContentfulStatusCode, error.message);
   if (error instanceof NotFoundError) return problem(c, 404, error.message);
   if (error instanceof ConflictError) return problem(c, 409, error.message);
@@ -67,6 +86,12 @@ export function answerError(error: unknown, c: Context, log: Logger): Response {
   }
   log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
   return problem(c, 500, 'The server made a mistake; its log says more.');
+}
+
+/** Whether the client went away amid its request: nobody reads an answer, and the server has done nothing wrong. */
+function isCutOff(c: Context<HttpEnvironment>): boolean {
+  const incoming: HttpEnvironment['Bindings']['incoming'] | undefined = c.env?.incoming;
+  return incoming?.destroyed === true && !incoming.complete;
 }
 
 function unavailable(c: Context, detail: string, retryAfterSeconds: number): Response {

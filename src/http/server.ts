@@ -1,8 +1,8 @@
-import type { Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
+import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Logger } from 'pino';
 import { messageOf, StartError } from '../errors.ts';
 import { type ApiDeps, apiRoutes } from './api/api.ts';
@@ -10,10 +10,10 @@ import type { HttpEnvironment } from './environment.ts';
 import { guideRoutes } from './guide-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { countAnswers, metricsRoutes } from './metrics-routes.ts';
-import { answerError, problem } from './problems.ts';
+import { answerBeforeRouting, answerError, problem } from './problems.ts';
+import { checkAddress } from './request-checks.ts';
 import { streamRoutes } from './stream-routes.ts';
 
-const largestBody = 1024 * 1024;
 const graceMs = 1_000;
 
 type Deps = ApiDeps &
@@ -29,12 +29,16 @@ export function httpApp(deps: Deps): OpenAPIHono<HttpEnvironment> {
   app.notFound((c) => problem(c, 404, `There is nothing at ${c.req.path}.`));
   app.use(countAnswers(deps.metrics));
   app.use(
-    '/api/*',
-    bodyLimit({
-      maxSize: largestBody,
-      onError: (c) => problem(c, 413, 'A request body may have 1 MiB at most.'),
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => {
+        const allow = methods.join(', ');
+        const detail = `${c.req.method} is not possible at ${c.req.path}, but ${allow} is.`;
+        return problem(c, 405, detail, { headers: { allow } });
+      },
     }),
   );
+  app.use(checkAddress);
   app.route('/health', healthRoutes(deps));
   app.route('/metrics', metricsRoutes(deps));
   app.route('/iptv', guideRoutes(deps));
@@ -43,6 +47,24 @@ export function httpApp(deps: Deps): OpenAPIHono<HttpEnvironment> {
   return app;
 }
 
+/**
+ * What a client may take of the server's time and memory before its request is whole. None of this touches an answer
+ * that is under way: a stream goes on for days.
+ */
+const requestLimits: ServerOptions = {
+  // Real clients send their headers in one go; who does not within this time holds a socket for nothing.
+  headersTimeout: 15_000,
+  // For the whole request: the largest body there may be, on a line of 150 kbit/s.
+  requestTimeout: 60_000,
+  // How often these two are looked after.
+  connectionsCheckingInterval: 5_000,
+  // Longer than the 60 s for which proxies keep an idle connection: otherwise one that is being closed here is
+  // chosen there for the next request, which is then lost.
+  keepAliveTimeout: 65_000,
+  // Of all headers together, as Node has it by default. More is answered with 431.
+  maxHeaderSize: 16_384,
+};
+
 /** A port that is listened on. */
 export class HttpServer {
   private readonly server: Server;
@@ -50,9 +72,15 @@ export class HttpServer {
   constructor(
     app: OpenAPIHono<HttpEnvironment>,
     private readonly where: { host: string; port: number },
+    limits: ServerOptions = {},
   ) {
-    this.server = createAdaptorServer({ fetch: app.fetch }) as Server;
-    // Players keep a stream for days; only the request itself has a deadline.
+    const listener = getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0], {
+      // HTTP/1.0 knows no Host header, and some old players speak it.
+      hostname: 'localhost',
+      errorHandler: answerBeforeRouting,
+    });
+    this.server = createServer({ ...requestLimits, ...limits }, listener);
+    // Of a connection on which nothing moves, at whatever stage: a paused player would be cut off.
     this.server.timeout = 0;
   }
 

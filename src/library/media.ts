@@ -50,10 +50,10 @@ export const collectionQuerySchema = z.strictObject({
   folder: z.string().min(1).optional(),
   kind: z.enum(['movie', 'episode', 'other']).optional(),
   show: z.string().min(1).optional(),
-  season: z.int().min(0).optional(),
+  season: z.int().min(0).max(100_000).optional(),
   genre: z.string().min(1).optional(),
-  yearFrom: z.int().optional(),
-  yearTo: z.int().optional(),
+  yearFrom: z.int().min(0).max(9_999).optional(),
+  yearTo: z.int().min(0).max(9_999).optional(),
   /** Part of the title, without regard to case. */
   text: z.string().min(1).optional(),
 });

@@ -13,15 +13,15 @@ const names =
   'pass(?:word|wd|phrase|code)|pwd|secret|token|(?:api|access|private|admin|stream)[-_]?key|credentials?|signature';
 // Short words need a border before them: a monkey is no key.
 const shortNames = '(?<![a-z])(?:key|sig|auth|pass)';
-const value = `"[^"]*"?|'[^']*'?[^\\s&#"<>]*|[^\\s&#"<>]+`;
+const value = `"(?:[^"\\\\]|\\\\.)*"?|'[^']*'?[^\\s&#"<>]*|[^\\s&#"<>]+`;
 
 /**
  * What a secret looks like in a text. Each of these takes time in proportion to the text: repetitions are bounded
  * or end at the next character that cannot belong to them.
  */
-const patterns: readonly (readonly [RegExp, string])[] = [
+const patterns: readonly (readonly [RegExp, string | typeof quoted])[] = [
   // Whole headers, to the end of the line or of the quotation.
-  [/((?:authorization|cookie)["']?\s?[:=]\s?)(?:"[^"\r\n]+"?|[^"\r\n][^\r\n]*)/gi, `$1${stars}`],
+  [/((?:authorization|cookie)["']?\s?[:=]\s?)("[^"\r\n]+"?|[^"\r\n][^\r\n]*)/gi, quoted],
   [/\b(bearer|basic)((?:\s|%20|\+)+)[\w.~+/=%-]{6,}/gi, `$1$2${stars}`],
   // User and password of a URL (RFC 3986, 3.2.1); then the ones that should have been escaped, and that were.
   [/(:\/\/)[^\s/?#"<>]{1,512}@/g, `$1${stars}@`],
@@ -30,20 +30,32 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   // Parameters of a URL, settings, fields.
   [
     new RegExp(
-      `((?:${names})["']?(?:\\s{0,4}[=:]\\s{0,4}|%3D|%3A)|${shortNames}["']?(?: ?= ?|%3D))(?:${value})`,
+      `((?:${names})["']?(?:\\s{0,4}[=:]\\s{0,4}|%3D|%3A)|${shortNames}["']?(?: ?= ?|%3D))(${value})`,
       'gi',
     ),
-    `$1${stars}`,
+    quoted,
   ],
   // Options of a command line.
   [new RegExp(`((?:^|\\s)--?[\\w-]{0,40}(?:${names}|[-_](?:key|auth)) +)\\S+`, 'gi'), `$1${stars}`],
 ];
 
+/** What stood in quotation marks stays there, so that JSON stays JSON. */
+function quoted(_: string, name: string, secret: string): string {
+  const mark = secret.startsWith('"') ? '"' : '';
+  return `${name}${mark}${stars}${secret.length > 1 && secret.endsWith('"') ? mark : ''}`;
+}
+
 /** Masks what looks like a secret. */
 export function maskPatterns(text: string): string {
   if (!looksSecret(text)) return text;
   let masked = text;
-  for (const [pattern, replacement] of patterns) masked = masked.replace(pattern, replacement);
+  for (const [pattern, replacement] of patterns) {
+    // The two kinds of replacement are two signatures.
+    masked =
+      typeof replacement === 'string'
+        ? masked.replace(pattern, replacement)
+        : masked.replace(pattern, replacement);
+  }
   return masked;
 }
 

@@ -26,7 +26,8 @@ const renderTimeoutMs = 60_000;
 /** A slate that could not be made is not tried again before. */
 const retryMs = 60_000;
 
-const fonts = [
+/** Where systems keep the font of the slate's text. */
+export const slateFonts = [
   '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf',
   '/usr/share/fonts/dejavu/DejaVuSans.ttf',
   '/usr/share/fonts/TTF/DejaVuSans.ttf',
@@ -77,7 +78,7 @@ export class SlateStore {
 
   private async make(profile: ProfileSpec, caption: string | undefined, key: string): Promise<Slate> {
     await mkdir(this.deps.folder, { recursive: true });
-    const font = fonts.find((file) => existsSync(file));
+    const font = slateFonts.find((file) => existsSync(file));
     const picture = await this.kept(`${key}.ts`, async () => {
       const plain = () => this.render(slateArguments(profile, slateSeconds, undefined));
       if (font === undefined) return plain();

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { requireAdminKey } from '../authentication.ts';
+import { checkBody, limitBody } from '../request-checks.ts';
 import { channelRoutes } from './channels.ts';
 import { collectionRoutes } from './collections.ts';
+import { diagnosticsRoutes } from './diagnostics.ts';
 import { libraryRoutes } from './libraries.ts';
 import { logRoutes } from './logs.ts';
 import { mediaRoutes } from './media.ts';
@@ -17,6 +19,7 @@ export type ApiDeps = { adminKey: string; version: string } & Parameters<typeof 
   Parameters<typeof mediaRoutes>[0] &
   Parameters<typeof collectionRoutes>[0] &
   Parameters<typeof channelRoutes>[0] &
+  Parameters<typeof diagnosticsRoutes>[0] &
   Parameters<typeof profileRoutes>[0] &
   Parameters<typeof streamApiRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
@@ -32,12 +35,15 @@ export function apiRoutes(deps: ApiDeps) {
   const isPage = (path: string) => /^\/api\/(docs(\/|$)|openapi\.json$)/.test(path);
   const guard = requireAdminKey(deps.adminKey, { basic: false });
   app.use('*', (c, next) => (isPage(c.req.path) ? next() : guard(c, next)));
+  // Behind the key: nothing is read for somebody who may not send it.
+  app.use('*', limitBody, checkBody);
 
   app.route('/', libraryRoutes(deps));
   app.route('/', mediaRoutes(deps));
   app.route('/', collectionRoutes(deps));
   app.route('/', profileRoutes(deps));
   app.route('/', channelRoutes(deps));
+  app.route('/', diagnosticsRoutes(deps));
   app.route('/', streamApiRoutes(deps));
   app.route('/', taskRoutes(deps));
   app.route('/', logRoutes(deps));

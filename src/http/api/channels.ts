@@ -18,6 +18,7 @@ import {
   apiRouter,
   body,
   failures,
+  givenInstantSchema,
   idParams,
   instantSchema,
   iso,
@@ -173,11 +174,8 @@ const playoutOf = createRoute({
   request: {
     params: idParams,
     query: pageQuery.extend({
-      from: z.iso.datetime({ offset: true }).optional().openapi({ description: 'By default now' }),
-      to: z.iso
-        .datetime({ offset: true })
-        .optional()
-        .openapi({ description: 'By default a day after `from`' }),
+      from: givenInstantSchema.optional().openapi({ description: 'By default now' }),
+      to: givenInstantSchema.optional().openapi({ description: 'By default a day after `from`' }),
     }),
   },
   responses: { 200: json(pageOf(itemSchema), 'A page of items'), ...failures },

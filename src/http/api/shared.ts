@@ -5,6 +5,14 @@ import { problem } from '../problems.ts';
 /** Instants are told as ISO 8601 in UTC. */
 export const instantSchema = z.iso.datetime().openapi({ example: '2026-11-21T20:00:00.000Z' });
 
+const lastInstant = Date.UTC(9999, 0, 1);
+
+/** An instant in a request, in any zone. PostgreSQL knows no year 0, and a year of five digits is written otherwise. */
+export const givenInstantSchema = z.iso.datetime({ offset: true }).refine((text) => {
+  const at = Date.parse(text);
+  return at >= 0 && at < lastInstant;
+}, 'must be between the years 1970 and 9998');
+
 export const problemSchema = z
   .object({
     type: z.string(),
