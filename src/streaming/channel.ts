@@ -191,7 +191,8 @@ export class Channel {
     if (this.next !== undefined && !this.isStill(this.next)) this.dropNext();
     if (!this.isStill(this.current)) {
       this.current.endTick = Math.min(this.current.endTick, this.splicer.position);
-      this.splicer.endAt(this.splicer.position);
+      // The slate, if that is what is sent, goes on.
+      if (this.current.entered) this.splicer.endAt(this.splicer.position);
     }
     this.pump();
   }
@@ -380,7 +381,10 @@ export class Channel {
     if (splicer.position >= until - this.frameTicks / 2) return false;
     const slate = this.slateNow();
     if (this.slateSource?.slate !== slate) this.slateSource = this.beginSlate(slate);
-    while (splicer.position < until - this.frameTicks / 2) splicer.write(this.slateSource.shift());
+    while (splicer.position < until - this.frameTicks / 2) {
+      const unit = this.slateSource.shift();
+      if (!splicer.write(unit) && unit.stream === 'video') throw new Error('the slate does not go on');
+    }
     return true;
   }
 

@@ -276,6 +276,31 @@ describe.concurrent('a channel', () => {
     expect(await grays(watcher, [120, 200])).toEqual([120, 200]);
   });
 
+  it('goes over from its slate to what is newly scheduled', async ({ onTestFinished }) => {
+    const station = await open(onTestFinished);
+    const id = station.add('5', timeline(Date.now() - 500, { ms: 60 * minutes }));
+    const watcher = await station.watch('5');
+    await watcher.until(() => stateOf(station, id) === 'slate');
+    await watcher.seconds(1);
+    // One that cannot be played: the slate has to go on.
+    station.lineup.items.set(id, endless({ ...other, absolutePath: '/nowhere/missing.mkv' }));
+    station.lineup.change(id);
+    await watcher.seconds(3);
+    station.lineup.items.set(id, endless(long));
+    station.lineup.change(id);
+    await watcher.until(() => stateOf(station, id) === 'programme');
+    station.lineup.items.set(id, []);
+    station.lineup.change(id);
+    await watcher.until(() => stateOf(station, id) === 'slate');
+    station.lineup.items.set(id, endless(other));
+    station.lineup.change(id);
+    await watcher.until(() => stateOf(station, id) === 'programme');
+    const { length } = analyse(watcher.bytes).clock;
+    await watcher.until(() => analyse(watcher.bytes).clock.length > length + 25);
+    await expectFlawless(watcher);
+    expect(await grays(watcher, [120, 200])).toEqual([120, 200]);
+  });
+
   it('is not disturbed by a change of something else', async ({ onTestFinished }) => {
     const station = await open(onTestFinished);
     const id = station.add('5', endless(long));
