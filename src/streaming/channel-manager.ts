@@ -4,7 +4,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import { NotFoundError, UnavailableError } from '../errors.ts';
+import { messageOf, NotFoundError, UnavailableError } from '../errors.ts';
+import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import { ticksToMs } from '../mpegts/clock.ts';
 import type { LineupChannel } from '../playout/lineup.ts';
 import type { TimelineItem } from '../playout/timeline.ts';
@@ -116,7 +117,7 @@ export class ChannelManager {
       });
     }
     const { spec } = description.profile;
-    const slate = this.deps.slates.peek(spec) ?? (await this.deps.slates.get(spec));
+    const slate = this.deps.slates.peek(spec) ?? (await this.firstSlate(spec));
     const tune = this.channels.has(description.id) ? 'warm' : 'cold';
     let channel: Channel;
     do {
@@ -126,6 +127,18 @@ export class ChannelManager {
     } while (this.channels.get(description.id) !== channel);
     accept();
     channel.join(this.viewer(channel, response, { tune, tunedAt }));
+  }
+
+  private async firstSlate(spec: ProfileSpec): Promise<Slate> {
+    try {
+      return await this.deps.slates.get(spec);
+    } catch (error) {
+      throw new UnavailableError(`The channel cannot be shown now: ${messageOf(error)}`, {
+        operation: 'tuning',
+        cause: error,
+        retryAfterSeconds: 30,
+      });
+    }
   }
 
   get viewers(): number {

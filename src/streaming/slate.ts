@@ -77,7 +77,6 @@ export class SlateStore {
   }
 
   private async make(profile: ProfileSpec, caption: string | undefined, key: string): Promise<Slate> {
-    await mkdir(this.deps.folder, { recursive: true });
     const font = slateFonts.find((file) => existsSync(file));
     const picture = await this.kept(`${key}.ts`, async () => {
       const plain = () => this.render(slateArguments(profile, slateSeconds, undefined));
@@ -100,8 +99,14 @@ export class SlateStore {
     const file = join(this.deps.folder, name);
     if (existsSync(file)) return readFile(file);
     const bytes = await make();
-    await writeFile(`${file}.part`, bytes);
-    await rename(`${file}.part`, file);
+    try {
+      await mkdir(this.deps.folder, { recursive: true });
+      await writeFile(`${file}.part`, bytes);
+      await rename(`${file}.part`, file);
+    } catch (error) {
+      // It is only kept to spare the next start the work.
+      this.deps.log.warn({ reason: messageOf(error), file }, 'a slate could not be kept; this run has it');
+    }
     return bytes;
   }
 
