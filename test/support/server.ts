@@ -16,19 +16,30 @@ export interface RunningServer {
   /** Calls the admin API; the answer is parsed JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers as any client would
   api<T = any>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }>;
+  /** Resolves with the exit code, or the signal's name. */
+  ended: Promise<number | string>;
   /** Sends a signal and waits for the end. Returns the exit code, or the signal's name. */
   end(signal: NodeJS.Signals): Promise<number | string>;
   /** Ends it if it still runs, and removes its data. */
   remove(): Promise<void>;
 }
 
-/** Runs the built server as a user would, on a free loopback port and a data folder of its own. */
+/**
+ * Runs the built server as a user would, on a free loopback port and a data folder of its own.
+ *
+ * @param options.under gets the server's command line and returns the one that runs it: a shell's, for example,
+ * which then is what has the pid and gets the signals
+ * @param options.detached as the leader of a process group of its own
+ */
 export async function startServer(
   env: Record<string, string> = {},
-  options: { data?: string } = {},
+  options: { data?: string; under?: (command: string[]) => string[]; detached?: boolean } = {},
 ): Promise<RunningServer> {
   const data = options.data ?? (await mkdtemp(join(tmpdir(), 'aircheck-e2e-')));
-  const child = spawn(process.execPath, [main, 'serve'], {
+  const own = [process.execPath, main, 'serve'];
+  const [file, ...args] = options.under?.(own) ?? own;
+  const child = spawn(file as string, args, {
+    detached: options.detached ?? false,
     env: { ...process.env, AIRCHECK_HOST: '127.0.0.1', AIRCHECK_PORT: '0', AIRCHECK_DATA: data, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -51,6 +62,7 @@ export async function startServer(
     data,
     key,
     output: () => output,
+    ended,
     api: async (method, path, body) => {
       const response = await fetch(`${base}/api${path}`, {
         method,
