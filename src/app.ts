@@ -97,6 +97,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     databaseUrl: config.databaseUrl,
     dataFolder: config.data,
     log: logOf('database'),
+    observer: metrics.database,
   });
   parts.add('database', () => database.stop());
   const { db } = database;
@@ -162,6 +163,11 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   registerTasks(tasks, { config, playout, library, channels, readiness });
   tasks.start();
   parts.add('tasks', () => tasks.stop());
+  // What failed meanwhile need not wait for its turn.
+  database.onRecovered(() => {
+    library.retryFailed();
+    void tasks.runNow('playout');
+  });
 
   const http = new HttpServer(
     httpApp({
@@ -204,6 +210,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   parts.add('streams', () => channels.stop());
   parts.add('readiness', () => {
     readiness.phase = 'stopping';
+    database.hurry();
   });
 
   readiness.phase = 'running';

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { OpenedDatabase } from './db/connection.ts';
+import { inHaste } from './db/patience.ts';
 import { findProgram } from './ffmpeg/find-program.ts';
 import type { LibraryService } from './library/library-service.ts';
 import type { PlayoutService } from './playout/playout-service.ts';
@@ -54,7 +55,8 @@ export function checksOf(config: Config, database: OpenedDatabase): Check[] {
     {
       name: 'database',
       required: true,
-      look: () => database.sql`select 1`,
+      // A look that waits for tries to come would tell of an outage late.
+      look: () => inHaste(() => database.sql`select 1`),
       trouble: 'The database does not answer.',
     },
     {

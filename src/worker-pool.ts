@@ -2,9 +2,12 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import type { ConnectTarget } from './db/connection.ts';
+import { patienceHere } from './db/patience.ts';
+import { FinalisingError, messageOf } from './errors.ts';
 import type { RenderedGuide, RenderOptions } from './guide/render.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './playout/plan-channel.ts';
-import type { WorkerData } from './worker.ts';
+import type { PlanTask, WorkerData } from './worker.ts';
+import { type Answer, opened } from './worker-answer.ts';
 
 /** Tests run the sources, but a thread needs the built file. */
 const filename = fileURLToPath(
@@ -26,6 +29,8 @@ export class WorkerPool {
       minThreads: 1,
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
+      // Otherwise the thread sleeps between two tasks, and hears neither its timers nor that a connection has closed.
+      atomics: 'disabled',
       // Callers wait for their results one by one; more than this would be a mistake.
       maxQueue: 1_000,
       closeTimeout: stopWaitMs,
@@ -36,17 +41,23 @@ export class WorkerPool {
 
   /** Undefined when there is no such channel. */
   async plan(request: PlanChannelRequest): Promise<PlanChannelResult | undefined> {
-    return (await this.#pool.run(request, { name: 'plan' })) as PlanChannelResult | undefined;
+    const task: PlanTask = { request, patience: patienceHere() };
+    return opened((await this.#pool.run(task, { name: 'plan' })) as Answer<PlanChannelResult | undefined>);
   }
 
   /** Whoever gives up by the signal ends the thread; the next task gets a new one. */
   async renderGuide(options: RenderOptions, signal?: AbortSignal): Promise<RenderedGuide> {
-    return (await this.#pool.run(options, { name: 'guide', signal: signal ?? null })) as RenderedGuide;
+    const rendered = await this.#pool.run(options, { name: 'guide', signal: signal ?? null });
+    return opened(rendered as Answer<RenderedGuide>);
   }
 
   /** Waits for the task that runs, but not for ever; what has not begun is given up. */
   stop(): Promise<void> {
-    this.#stopped ??= this.#pool.close({ force: true }).catch((error: unknown) => {
+    this.#stopped ??= this.#pool.close({ force: true }).catch((cause: unknown) => {
+      const error = new FinalisingError(`The worker thread did not end: ${messageOf(cause)}`, {
+        operation: 'stopping the worker thread',
+        cause,
+      });
       this.#log.warn({ err: error }, 'the worker thread did not stop as it should');
     });
     return this.#stopped;

@@ -7,26 +7,14 @@
  * of @electric-sql/pglite-socket 0.2 changes clients between the messages of one statement, so that with
  * two connections a Bind meets the other one's unnamed statement.
  */
-import {
-  chmodSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
-import { PGlite } from '@electric-sql/pglite';
-import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
-import { NodeFS } from '@electric-sql/pglite/nodefs';
+import type { PGlite } from '@electric-sql/pglite';
 import { messageOf } from '../errors.ts';
+import { makeDataFolder, openFolder, Stderr } from './embedded-folder.ts';
+import { endsTurn, FrameReader, firstString, frameOf, queryFrame, syncFrame, type } from './wire-frames.ts';
 
 export interface EmbeddedData {
   dataFolder: string;
@@ -52,12 +40,16 @@ const silentTransactionMs = 15_000;
 
 async function main(data: EmbeddedData, port: NonNullable<typeof parentPort>): Promise<void> {
   const tell = (event: EmbeddedEvent) => port.postMessage(event);
-  const stderr: string[] = [];
+  const stderr = new Stderr();
   try {
     const folder = join(data.dataFolder, 'pgdata');
     const created = await makeDataFolder(folder, data.templateFolder, stderr);
     const database = await openFolder(folder, stderr);
-    const session = new Session(database, (message) => tell({ kind: 'warning', message }));
+    const session = new Session({
+      database,
+      stderr,
+      warn: (message) => tell({ kind: 'warning', message }),
+    });
     const server = createServer((socket) => session.accept(socket));
     // A socket file of a server that was killed; the data folder's lock says that nobody uses it.
     rmSync(data.socketPath, { force: true });
@@ -76,105 +68,9 @@ async function main(data: EmbeddedData, port: NonNullable<typeof parentPort>): P
     });
     tell({ kind: 'ready', created });
   } catch (error) {
-    const said = stderr.filter((line) => /FATAL|PANIC|ERROR|HINT|DETAIL/.test(line)).slice(-5);
-    tell({ kind: 'failed', message: [messageOf(error), ...said].join('; ') });
+    tell({ kind: 'failed', message: [messageOf(error), ...stderr.complaints()].join('; ') });
     port.close();
   }
-}
-
-/** Makes the database's folder under another name first: a half-made one is never taken for whole. */
-async function makeDataFolder(
-  folder: string,
-  template: string,
-  stderr: string[],
-): Promise<'template' | 'initdb' | undefined> {
-  if (existsSync(join(folder, 'PG_VERSION'))) return undefined;
-  const making = `${folder}.new`;
-  rmSync(making, { recursive: true, force: true });
-  const usable = isCurrent(template);
-  if (usable) {
-    copyFolder(join(template, 'pgdata'), making);
-  } else {
-    await (await openFolder(making, stderr)).close();
-  }
-  chmodSync(making, 0o700);
-  renameSync(making, folder);
-  return usable ? 'template' : 'initdb';
-}
-
-/** fs.cpSync needs six times as long for the thousand small files of a database. */
-function copyFolder(from: string, to: string): void {
-  mkdirSync(to);
-  for (const entry of readdirSync(from, { withFileTypes: true })) {
-    const [source, copy] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) copyFolder(source, copy);
-    else copyFileSync(source, copy, constants.COPYFILE_FICLONE);
-  }
-}
-
-/** The files of one PGlite release do not always suit another one. */
-function isCurrent(template: string): boolean {
-  try {
-    const made = JSON.parse(readFileSync(join(template, 'template.json'), 'utf8')) as { pglite: string };
-    const manifest = new URL('../package.json', import.meta.resolve('@electric-sql/pglite'));
-    const installed = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
-    return made.pglite === installed.version;
-  } catch {
-    return false;
-  }
-}
-
-async function openFolder(folder: string, stderr: string[]): Promise<PGlite> {
-  const fs = new DurableNodeFS(folder);
-  const database = await PGlite.create({
-    fs,
-    extensions: { btree_gist },
-    // Segments of 1 MB instead of 16 keep the folder small.
-    initDbStartParams: ['--wal-segsize=1'],
-    startParams: [
-      // PGlite's own, without -F, which turns fsync off.
-      ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
-      // The other methods do not reach the file system from within WebAssembly.
-      ...['-c', 'wal_sync_method=fsync'],
-      // Instead of 128 MB; the kernel caches the files anyhow.
-      ...['-c', 'shared_buffers=16MB'],
-      ...['-c', 'min_wal_size=4MB'],
-    ],
-    onStderr: (line) => {
-      stderr.push(line);
-      if (stderr.length > 50) stderr.shift();
-      return false;
-    },
-  });
-  fs.starting = false;
-  return database;
-}
-
-/** What has not been written for so long, the kernel has put on the disk of its own accord. */
-const settledMs = 600_000;
-
-/** NodeFS answers fsync with success and does nothing. Here a commit is on the disk when it is acknowledged. */
-class DurableNodeFS extends NodeFS {
-  /** Recovery after a crash syncs every file of the folder, twice: seconds, for files that lay still for days. */
-  starting = true;
-
-  override async init(...[pglite, options]: Parameters<NodeFS['init']>): ReturnType<NodeFS['init']> {
-    const result = await super.init(pglite, options);
-    result.emscriptenOpts.preRun ??= [];
-    result.emscriptenOpts.preRun.push((mod) => {
-      const { NODEFS } = (mod as unknown as EmscriptenWithNodeFS).FS.filesystems;
-      NODEFS.stream_ops.fsync = ({ nfd }) => {
-        const settled = this.starting && Date.now() - fstatSync(nfd).mtimeMs > settledMs;
-        if (!settled) fsyncSync(nfd);
-        return 0;
-      };
-    });
-    return result;
-  }
-}
-
-interface EmscriptenWithNodeFS {
-  FS: { filesystems: { NODEFS: { stream_ops: { fsync?: (stream: { nfd: number }) => number } } } };
 }
 
 interface Client {
@@ -190,15 +86,18 @@ interface Client {
 /** Lets many clients use the one session, a turn at a time, in order of arrival. */
 class Session {
   readonly #database: PGlite;
+  readonly #stderr: Stderr;
   readonly #warn: (message: string) => void;
   readonly #clients = new Set<Client>();
   readonly #queue: Client[] = [];
   #holder: Client | undefined;
   #used = false;
+  #isBroken = false;
 
-  constructor(database: PGlite, warn: (message: string) => void) {
-    this.#database = database;
-    this.#warn = warn;
+  constructor(deps: { database: PGlite; stderr: Stderr; warn: (message: string) => void }) {
+    this.#database = deps.database;
+    this.#stderr = deps.stderr;
+    this.#warn = deps.warn;
   }
 
   accept(socket: Socket): void {
@@ -253,7 +152,7 @@ class Session {
 
   #serve(newcomer: Client): void {
     this.#enqueue(newcomer);
-    for (;;) {
+    while (!this.#isBroken) {
       const client = this.#holder ?? this.#queue.shift();
       if (client === undefined) return;
       client.queued = false;
@@ -295,10 +194,18 @@ class Session {
       .catch((error: unknown) => {
         if (frame[0] === type.startup) return client.socket?.destroy();
         // Not an error of SQL, which is an ordinary answer: the session itself is broken.
-        return setImmediate(() => {
-          throw error;
-        });
+        return this.#break(error);
       });
+    if (this.#stderr.panic !== undefined) this.#break(new Error(this.#stderr.panic));
+  }
+
+  /** Ends this thread, to be started anew. Nothing more is asked of the session: its memory is not to be trusted. */
+  #break(error: unknown): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    setImmediate(() => {
+      throw error;
+    });
   }
 
   #endSilentTransaction(): void {
@@ -322,102 +229,6 @@ function cleaning(client: Client, holdsSession: boolean): Buffer[] {
   if (client.statements.size === 0) return unfinished;
   const names = [...client.statements].map((name) => frameOf('C', Buffer.from(`S${name}\0`)));
   return [...unfinished, ...names, syncFrame];
-}
-
-/** Message types of the frontend (PostgreSQL 53.7). A start-up message has none: its first byte is that of its length. */
-const type = { startup: 0x00, parse: 0x50, query: 0x51, sync: 0x53, functionCall: 0x46, terminate: 0x58 };
-
-/** Whether the session answers this message with ReadyForQuery. */
-function endsTurn(frame: Buffer): boolean {
-  switch (frame[0]) {
-    case type.startup:
-    case type.query:
-    case type.sync:
-    case type.functionCall:
-      return true;
-    default:
-      return false;
-  }
-}
-
-function frameOf(letter: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.write(letter, 'latin1');
-  head.writeInt32BE(body.length + 4, 1);
-  return Buffer.concat([head, body]);
-}
-
-const syncFrame = frameOf('S', Buffer.alloc(0));
-
-function queryFrame(statement: string): Buffer {
-  return frameOf('Q', Buffer.from(`${statement}\0`));
-}
-
-function firstString(frame: Buffer): string {
-  return frame.toString('utf8', 5, frame.indexOf(0, 5));
-}
-
-/** Requests that take a start-up message's place: cancel, TLS, GSSAPI. */
-const request = { cancel: 80_877_102, tls: 80_877_103, gssapi: 80_877_104 };
-
-/** Cuts what a client sends into whole messages. */
-class FrameReader {
-  readonly #refuseEncryption: () => void;
-  #chunks: Buffer[] = [];
-  #size = 0;
-  #started = false;
-
-  constructor(refuseEncryption: () => void) {
-    this.#refuseEncryption = refuseEncryption;
-  }
-
-  push(chunk: Buffer): Buffer[] {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
-    const frames: Buffer[] = [];
-    for (;;) {
-      const frame = this.#next();
-      if (frame === undefined) return frames;
-      if (this.#started) frames.push(frame);
-      else frames.push(...this.#starting(frame));
-    }
-  }
-
-  #next(): Buffer | undefined {
-    const lengthAt = this.#started ? 1 : 0;
-    if (this.#size < lengthAt + 4) return undefined;
-    const first = this.#peek(lengthAt + 4);
-    const whole = lengthAt + first.readInt32BE(lengthAt);
-    if (this.#size < whole) return undefined;
-    const all = this.#peek(this.#size);
-    this.#size -= whole;
-    this.#chunks = this.#size === 0 ? [] : [all.subarray(whole)];
-    return all.subarray(0, whole);
-  }
-
-  /** The first `length` bytes in one piece. */
-  #peek(length: number): Buffer {
-    const [first] = this.#chunks;
-    if (first !== undefined && first.length >= length) return first;
-    const joined = Buffer.concat(this.#chunks);
-    this.#chunks = [joined];
-    return joined;
-  }
-
-  #starting(frame: Buffer): Buffer[] {
-    switch (frame.readInt32BE(4)) {
-      case request.tls:
-      case request.gssapi:
-        this.#refuseEncryption();
-        return [];
-      case request.cancel:
-        // There is nothing to cancel: a statement has ended before the next message is read.
-        return [frameOf('X', Buffer.alloc(0))];
-      default:
-        this.#started = true;
-        return [frame];
-    }
-  }
 }
 
 if (parentPort) await main(workerData as EmbeddedData, parentPort);

@@ -1,15 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type postgres from 'postgres';
-import {
-  cannotConnect,
-  connect,
-  describe,
-  EmbeddedDatabase,
-  migrationsFolder,
-  type OpenOptions,
-  oldestVersion,
-} from './connection.ts';
+import { type ConnectTarget, connect, whereIs } from './connect.ts';
+import type { OpenOptions } from './connection.ts';
+import { EmbeddedDatabase } from './embedded-database.ts';
+import type { Sql } from './orm.ts';
+import { patienceOf } from './patience.ts';
+import { cannotConnect, migrationsFolder, oldestVersion } from './prepare.ts';
 
 /** What there is to say about a database without changing it. */
 export interface DatabaseState {
@@ -55,9 +51,9 @@ export function migrationJournal(): { when: number; tag: string }[] {
   return (JSON.parse(journal) as { entries: { when: number; tag: string }[] }).entries;
 }
 
-async function inspect(target: Parameters<typeof connect>[0], options: OpenOptions): Promise<DatabaseState> {
-  const { sql, stop } = connect(target, { max: 1, log: options.log, connectTimeoutMs: 5_000 });
-  const where = describe(sql, target);
+async function inspect(target: ConnectTarget, options: OpenOptions): Promise<DatabaseState> {
+  const { sql, stop } = connect(target, { max: 1, log: options.log, patience: patienceOf('trial') });
+  const where = whereIs(target);
   try {
     return { where, ...(await look(sql)) };
   } catch (error) {
@@ -67,7 +63,7 @@ async function inspect(target: Parameters<typeof connect>[0], options: OpenOptio
   }
 }
 
-async function look(sql: postgres.Sql): Promise<Omit<DatabaseState, 'where'>> {
+async function look(sql: Sql): Promise<Omit<DatabaseState, 'where'>> {
   const [server] = await sql<
     { version: string; now: Date; may_create: boolean; there: boolean; can: boolean }[]
   >`
@@ -94,19 +90,19 @@ async function look(sql: postgres.Sql): Promise<Omit<DatabaseState, 'where'>> {
 }
 
 /** The time of the newest one, which is how drizzle tells which are missing; 0 before the first. */
-async function appliedMigrations(sql: postgres.Sql): Promise<number> {
+async function appliedMigrations(sql: Sql): Promise<number> {
   if (!(await hasTable(sql, 'drizzle.__drizzle_migrations'))) return 0;
   const [row] = await sql<{ newest: string | null }[]>`
     select max(created_at) as newest from drizzle.__drizzle_migrations`;
   return Number(row?.newest ?? 0);
 }
 
-async function libraries(sql: postgres.Sql): Promise<{ name: string; path: string }[]> {
+async function libraries(sql: Sql): Promise<{ name: string; path: string }[]> {
   if (!(await hasTable(sql, 'public.libraries'))) return [];
   return await sql<{ name: string; path: string }[]>`select name, path from libraries order by name`;
 }
 
-async function hasTable(sql: postgres.Sql, name: string): Promise<boolean> {
+async function hasTable(sql: Sql, name: string): Promise<boolean> {
   const [row] = await sql<{ there: boolean }[]>`select to_regclass(${name}) is not null as there`;
   return row?.there === true;
 }

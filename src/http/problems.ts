@@ -5,10 +5,13 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import {
   ConflictError,
+  DatabaseError,
+  type DatabaseFault,
   InvalidError,
   messageOf,
   NotFoundError,
   ProbeError,
+  StorageError,
   UnavailableError,
 } from '../errors.ts';
 import type { HttpEnvironment } from './environment.ts';
@@ -36,6 +39,7 @@ const titles: Record<number, string> = {
   422: 'Invalid request',
   500: 'Internal error',
   503: 'Not available',
+  507: 'Disk full',
 };
 
 export function problem(
@@ -80,12 +84,33 @@ export function answerError(error: unknown, c: Context, log: Logger): Response {
   if (error instanceof ConflictError) return problem(c, 409, error.message);
   if (error instanceof InvalidError || error instanceof ProbeError) return problem(c, 422, error.message);
   if (error instanceof UnavailableError) return unavailable(c, error.message, error.retryAfterSeconds);
-  if (isDatabaseAway(error)) {
-    log.warn({ reason: messageOf(error), path: c.req.path }, 'the database does not answer');
-    return unavailable(c, 'The database does not answer. What is on air goes on; try again shortly.', 10);
-  }
+  if (error instanceof DatabaseError && error.fault !== 'refused') return databaseProblem(c, error.fault);
+  if (error instanceof StorageError && error.isFull) return problem(c, 507, error.message);
   log.error({ err: error, method: c.req.method, path: c.req.path }, 'a request failed');
   return problem(c, 500, 'The server made a mistake; its log says more.');
+}
+
+/** The database itself has told the log already. */
+function databaseProblem(c: Context, fault: Exclude<DatabaseFault, 'refused'>): Response {
+  switch (fault) {
+    case 'away':
+      return unavailable(c, 'The database does not answer. What is on air goes on; try again shortly.', 10);
+    case 'busy':
+      return unavailable(c, 'Others were changing the same. Nothing was changed; try again.', 1);
+    case 'uncertain':
+      // Without a time to come back: nobody should repeat this unseen.
+      return problem(
+        c,
+        503,
+        'The connection to the database was lost before it said whether the change was made. Look before you try again.',
+      );
+    case 'full':
+      return problem(
+        c,
+        507,
+        'The disk of the database is full, and nothing was changed. Free some space on it; what is on air goes on.',
+      );
+  }
 }
 
 /** Whether the client went away amid its request: nobody reads an answer, and the server has done nothing wrong. */
@@ -96,20 +121,4 @@ function isCutOff(c: Context<HttpEnvironment>): boolean {
 
 function unavailable(c: Context, detail: string, retryAfterSeconds: number): Response {
   return problem(c, 503, detail, { headers: { 'retry-after': String(retryAfterSeconds) } });
-}
-
-const awayCodes = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'CONNECT_TIMEOUT'],
-  ...['CONNECTION_CLOSED', 'CONNECTION_ENDED', 'CONNECTION_DESTROYED'],
-  // PostgreSQL: shutting down, crashed, starting, too many connections.
-  ...['57P01', '57P02', '57P03', '53300', '08006', '08001', '08003'],
-]);
-
-/** Whether an error, or what caused it, says that the database cannot be reached. */
-function isDatabaseAway(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as { code?: unknown };
-    if (typeof code === 'string' && awayCodes.has(code)) return true;
-  }
-  return false;
 }

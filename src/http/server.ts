@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Logger } from 'pino';
+import { inHaste } from '../db/patience.ts';
 import { messageOf, StartError } from '../errors.ts';
 import { type ApiDeps, apiRoutes } from './api/api.ts';
 import type { HttpEnvironment } from './environment.ts';
@@ -39,6 +40,8 @@ export function httpApp(deps: Deps): OpenAPIHono<HttpEnvironment> {
     }),
   );
   app.use(checkAddress);
+  // Somebody waits: while the database is away, better a 503 soon than an answer in a minute.
+  app.use('/api/*', (_, next) => inHaste(next));
   app.route('/health', healthRoutes(deps));
   app.route('/metrics', metricsRoutes(deps));
   app.route('/iptv', guideRoutes(deps));

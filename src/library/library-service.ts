@@ -158,6 +158,13 @@ export class LibraryService {
     return { libraries: shelves.length, failed: results.filter((name) => name !== undefined) };
   }
 
+  /** Scans what could not be scanned: what was away is back. */
+  retryFailed(): void {
+    for (const id of this.shelves.keys()) {
+      if (this.board.get(id)?.state === 'failed') this.scanInBackground(id);
+    }
+  }
+
   /** Of the scan that runs, or of the last one. Throws NotFoundError. */
   progress(libraryId: string): ScanProgress {
     const progress = this.board.get(libraryId);

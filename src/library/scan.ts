@@ -13,7 +13,7 @@ import {
   type NewMedia,
   upsertMedia,
 } from '../db/media.ts';
-import { AircheckError, messageOf } from '../errors.ts';
+import { messageOf, StorageError } from '../errors.ts';
 import type { Inspection } from './inspect.ts';
 import type { Inspector } from './inspector.ts';
 import { isMediaName } from './media-files.ts';
@@ -65,7 +65,7 @@ export interface ScanDeps {
 }
 
 /** The folder of a library cannot be read, or is empty although it should not be. Nothing was changed. */
-export class LibraryFolderError extends AircheckError {
+export class LibraryFolderError extends StorageError {
   override readonly name = 'LibraryFolderError';
 }
 

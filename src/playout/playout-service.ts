@@ -80,6 +80,8 @@ export class PlayoutService {
   /** Reads the channels and their near timelines. Nothing is planned before `extendAll`. */
   async start(): Promise<void> {
     for (const channel of await fullChannels(this.#deps.db)) this.#setChannel(channel);
+    // The last run may have ended between an edit and its planning. What comes out as it was is not touched.
+    for (const state of this.#channels.values()) state.stale = true;
     await this.#readExtents();
     for (const id of this.#channels.keys()) await this.#windows.load(id);
   }

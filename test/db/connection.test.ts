@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { asc, eq, sql as statement } from 'drizzle-orm';
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connection, connect } from '../../src/db/connection.ts';
 import { channels, libraries, media, playoutItems, profiles, settings } from '../../src/db/schema.ts';
@@ -154,12 +155,16 @@ describe.each(databases)('the $name database', ({ open }) => {
   });
 
   it('rolls back the transaction of a connection that goes away, and serves the others', async () => {
-    const leaving = connect(database.target, { max: 1 });
-    const reserved = await leaving.sql.reserve();
+    const { target } = database;
+    const leaving =
+      'url' in target
+        ? postgres(target.url, { max: 1 })
+        : postgres({ path: target.socket, user: 'postgres', database: 'postgres', max: 1 });
+    const reserved = await leaving.reserve();
     await reserved`begin`;
     await reserved`insert into settings (key, value) values ('abandoned', '1')`;
     const waiting = another().db.insert(settings).values({ key: 'abandoned', value: 2 });
-    await leaving.sql.end({ timeout: 0 });
+    await leaving.end({ timeout: 0 });
     await waiting;
     const rows = await database.db.select().from(settings).where(eq(settings.key, 'abandoned'));
     expect(rows).toEqual([{ key: 'abandoned', value: 2 }]);

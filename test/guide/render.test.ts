@@ -4,6 +4,7 @@ import { XMLParser } from 'fast-xml-parser';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../../src/db/connection.ts';
 import { listGuideChannels } from '../../src/db/guide.ts';
+import { patienceOf } from '../../src/db/patience.ts';
 import * as schema from '../../src/db/schema.ts';
 import { shippedProfiles } from '../../src/ffmpeg/profile.ts';
 import { type RenderedGuide, renderGuide } from '../../src/guide/render.ts';
@@ -148,7 +149,7 @@ describe.each(databases)('the guide from the $name database', ({ open }) => {
 });
 
 it('cannot be built without a database', async () => {
-  const connection = connect({ socket: '/nonexistent/aircheck.sock' }, { connectTimeoutMs: 500 });
+  const connection = connect({ socket: '/nonexistent/aircheck.sock' }, { patience: patienceOf('trial') });
   await expect(renderGuide(connection.db, options)).rejects.toThrow();
   await connection.stop();
 });

@@ -12,6 +12,20 @@ export interface PostgresCluster {
   stop(): Promise<void>;
 }
 
+/** A PostgreSQL of a test's own, which it may stop and start. */
+export interface OwnPostgres extends PostgresCluster {
+  /** Where its files are. */
+  folder: string;
+  /** In order: every session is ended. Or as a crash: sessions are cut, and the next start has to recover. */
+  halt(how: 'fast' | 'immediate'): Promise<void>;
+  /** On the same port as before. Resolves when it answers. */
+  start(): Promise<void>;
+  /** Resolves when it has ended by itself, with what it has said last. */
+  ended(): Promise<string>;
+  /** Ends it and removes its files. */
+  stop(): Promise<void>;
+}
+
 /**
  * A throwaway PostgreSQL for a test run, or the server that TEST_DATABASE_URL names. Undefined, with a line
  * that says so, when there is neither.
@@ -26,7 +40,19 @@ export async function startPostgresCluster(): Promise<PostgresCluster | undefine
     );
     return undefined;
   }
-  return startCluster(binaries);
+  return await startOwn(binaries, { synchronous_commit: 'off' });
+}
+
+/** Whether there is a PostgreSQL here that a test can stop and start. */
+export function hasOwnPostgres(): boolean {
+  return findBinaries() !== undefined;
+}
+
+/** @param parent an existing folder in which its files shall be, such as a small disk */
+export async function startOwnPostgres(parent?: string): Promise<OwnPostgres> {
+  const binaries = findBinaries();
+  if (binaries === undefined) throw new Error('there is no PostgreSQL here');
+  return await startOwn(binaries, {}, parent);
 }
 
 /** A new, empty database in the cluster. */
@@ -58,9 +84,13 @@ function findBinaries(): string | undefined {
   return folders.find((folder) => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name))));
 }
 
-async function startCluster(binaries: string): Promise<PostgresCluster> {
+async function startOwn(
+  binaries: string,
+  more: Record<string, string>,
+  parent = tmpdir(),
+): Promise<OwnPostgres> {
   const user = unprivilegedUser();
-  const folder = mkdtempSync(join(tmpdir(), 'aircheck-postgres-'));
+  const folder = mkdtempSync(join(parent, 'aircheck-postgres-'));
   const password = randomBytes(12).toString('hex');
   const data = join(folder, 'data');
   const passwordFile = join(folder, 'password');
@@ -71,7 +101,7 @@ async function startCluster(binaries: string): Promise<PostgresCluster> {
     join(binaries, 'initdb'),
     [
       ...['-D', data, '-U', 'postgres', '--pwfile', passwordFile, '-A', 'scram-sha-256'],
-      ...['-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
+      ...['-E', 'UTF8', '--locale=C.UTF-8', '--no-sync', '--wal-segsize=4'],
     ],
     { ...options, stdio: 'pipe' },
   );
@@ -79,31 +109,46 @@ async function startCluster(binaries: string): Promise<PostgresCluster> {
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
-    unix_socket_directories: folder,
+    // The folder's path can be too long for a socket.
+    unix_socket_directories: '',
     fsync: 'off',
-    synchronous_commit: 'off',
     full_page_writes: 'off',
     shared_buffers: '32MB',
+    min_wal_size: '8MB',
+    max_wal_size: '64MB',
+    ...more,
   };
-  const server = spawn(
-    join(binaries, 'postgres'),
-    ['-D', data, ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`])],
-    { ...options, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  const exited = new Promise<void>((done) => server.once('exit', () => done()));
-  const stop = async () => {
-    // A "fast" shutdown: connections are closed.
-    server.kill('SIGINT');
+  const args = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  let server: ChildProcess;
+  let exited: Promise<string>;
+  const start = async () => {
+    server = spawn(join(binaries, 'postgres'), ['-D', data, ...args], {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    server.stderr?.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-10_000);
+    });
+    exited = new Promise((done) => server.once('exit', () => done(said)));
+    await untilReady(server, () => said);
+  };
+  const halt = async (how: 'fast' | 'immediate') => {
+    server.kill(how === 'fast' ? 'SIGINT' : 'SIGQUIT');
     await exited;
+  };
+  const stop = async () => {
+    await halt('fast');
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await untilReady(server);
+    await start();
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`, stop };
+  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+  return { url, folder, halt, start, ended: () => exited, stop };
 }
 
 /** PostgreSQL refuses to run as root. */
@@ -129,14 +174,12 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function untilReady(server: ChildProcess): Promise<void> {
-  let said = '';
+async function untilReady(server: ChildProcess, said: () => string): Promise<void> {
   await new Promise<void>((done, fail) => {
-    server.stderr?.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-10_000);
-      if (said.includes('ready to accept connections')) done();
+    server.stderr?.on('data', () => {
+      if (said().includes('ready to accept connections')) done();
     });
     server.once('error', fail);
-    server.once('exit', (code) => fail(new Error(`PostgreSQL ended with code ${code}: ${said}`)));
+    server.once('exit', (code) => fail(new Error(`PostgreSQL ended with code ${code}: ${said()}`)));
   });
 }
