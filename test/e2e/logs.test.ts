@@ -68,7 +68,7 @@ describe('the entries of the log', () => {
   it('are told the newest first, with id, time, level and the part that speaks', async () => {
     const { entries, total } = await read('?limit=500');
     expect(entries).toHaveLength(total);
-    expect(total).toBeGreaterThan(8);
+    expect(total).toBeGreaterThanOrEqual(5);
     expect(entries.map(({ id }) => id)).toEqual(
       entries
         .map(({ id }) => id)
@@ -93,7 +93,7 @@ describe('the entries of the log', () => {
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Entry);
     const ids = new Set(entries.map(({ id }) => id));
-    expect(lines.length).toBeGreaterThan(8);
+    expect(lines.length).toBeGreaterThanOrEqual(5);
     expect(lines.filter(({ id }) => !ids.has(id))).toEqual([]);
   });
 
