@@ -47,6 +47,8 @@ const entryAheadTicks = msToTicks(250);
 const unplannedMs = 5_000;
 /** An encoder is not replaced for its age when it has less than this left to do. */
 const worthReplacingMs = 60_000;
+/** Where a source has nothing for longer than this, it has a hole. Sound may be ahead of the picture a little. */
+const holeTicks = { video: msToTicks(500), audio: msToTicks(1_000) };
 /** The same stumble is logged again after so long. */
 const stumbleLogMs = 30_000;
 
@@ -326,6 +328,11 @@ export class Channel {
     if (!current.entered && !this.enter(current)) return this.noticeEnd(current);
     const before = splicer.position;
     for (let unit = source.peek(); unit !== undefined && splicer.position < target; unit = source.peek()) {
+      if (unit.pts + current.shift > splicer.position + holeTicks[unit.stream]) {
+        // Media that are broken amid. It is entered anew where they go on.
+        current.entered = false;
+        return splicer.position > before;
+      }
       source.shift();
       const within = splicer.write(unit);
       if (!within && unit.stream === 'video') break;

@@ -309,7 +309,8 @@ describe.runIf(canMount())('a server whose database has no room left', () => {
   const kinds: ('embedded' | 'postgres')[] = hasOwnPostgres() ? ['embedded', 'postgres'] : ['embedded'];
 
   // Of the little room, the tables take the first page or the log its next file: either may be what fails.
-  it.each(kinds.flatMap((kind) => [0, 700_000].map((leaveBytes) => ({ kind, leaveBytes }))))(
+  // Not a byte left, and so little that it runs out amid a change.
+  it.each(kinds.map((kind) => ({ kind, leaveBytes: kind === 'embedded' ? 700_000 : 0 })))(
     'goes on sending, says so, and loses nothing ($kind, $leaveBytes bytes left)',
     async ({ kind, leaveBytes }) => {
       const disk = new SmallDisk(160);

@@ -183,7 +183,8 @@ describe.runIf(postgresUrl !== null)('a server whose database goes away', () => 
     const { status, body } = await server.api('POST', '/tasks/playout/run');
     expect(status).toBe(200);
     expect(body.lastError).toBeTruthy();
-    expect(await metric(server, 'aircheck_task_runs_total', failed)).toBe(before + 1);
+    // Its turn may have come meanwhile, too.
+    expect(await metric(server, 'aircheck_task_runs_total', failed)).toBeGreaterThan(before);
     await way.open();
     await becomes(server, 200);
   }, 120_000);

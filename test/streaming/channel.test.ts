@@ -157,6 +157,30 @@ describe.concurrent('a channel', () => {
     expect(steps.filter((step) => step !== frameTicks)).toEqual([]);
   });
 
+  it('goes on without a step where a copied recording has a hole', async ({ onTestFinished }) => {
+    const station = await open(onTestFinished);
+    // What could be copied when it was probed has been damaged since.
+    const hole = 'select=not(between(t\\,1.5\\,4))';
+    const input = [`color=c=0xdcdcdc:s=320x180:r=25,${hole}`, `sine=f=440:r=48000,a${hole}`];
+    const damaged = await shelf.record('damaged.mp4', 220, {
+      seconds: 6,
+      input: input.flatMap((source) => ['-f', 'lavfi', '-i', source]),
+      args: ['-fps_mode', 'passthrough', '-bf', '0', '-g', '25'],
+    });
+    const media = { ...ready, absolutePath: damaged.absolutePath };
+    const items = timeline(
+      Date.now() - 500,
+      { media: long, ms: 2_500 },
+      { media, ms: 5_800 },
+      { media: long, ms: 60_000 },
+    );
+    const id = station.add('5', items);
+    const watcher = await station.watch('5');
+    await watcher.until(() => station.manager.stream(id)?.item?.id === 3);
+    expect(station.manager.encoderRuns(id)[1]?.args).toContain('copy');
+    expect(faultsOf(analyse(watcher.bytes), { frameTicks })).toEqual([]);
+  });
+
   it('has one encoder for all who watch it', async ({ onTestFinished }) => {
     const station = await open(onTestFinished);
     const id = station.add('5', endless(long));
