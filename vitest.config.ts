@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // For two cores: many tests watch a channel, which is waiting more than work.
-    maxWorkers: 3,
+    // Two cores, and most tests run encoders: more workers only make the timings worse.
+    maxWorkers: 2,
     reporters: ['default'],
   },
 });

@@ -27,7 +27,7 @@ describe('a server to which everything happens at once', () => {
     });
     report = await runChaos(station, {
       seed,
-      durationMs: 110_000,
+      durationMs: 75_000,
       lingerMs,
       channelPauseMs: [500, 2_500],
       serverPauseMs: [2_000, 6_000],
