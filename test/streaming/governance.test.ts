@@ -97,7 +97,7 @@ describe('the health task', () => {
     const station = await open({ stallMs: 1_000 });
     const id = station.add(
       '5',
-      timeline(Date.now() - 500, { media: long, ms: 2_000 }, { media: long, ms: 60_000 }),
+      timeline(Date.now() - 500, { media: long, ms: 6_000 }, { media: long, ms: 60_000 }),
     );
     const watcher = await station.watch('5');
     await watcher.seconds(0.5);
