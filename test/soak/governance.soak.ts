@@ -185,6 +185,10 @@ async function report(run: {
   else {
     say(`  restarts by cause: ${JSON.stringify(metrics.by('aircheck_restarts_total', 'cause'))}`);
     say(`  refusals: ${JSON.stringify(metrics.by('aircheck_restart_refusals_total', 'reason'))}`);
+    const joints = metrics.sum('aircheck_joint_gap_seconds_count');
+    say(
+      `  joints: ${joints}, of which with a slate ${joints - metrics.sum('aircheck_joint_gap_seconds_bucket', { le: '0' })}`,
+    );
     say(
       `  most restarts in 60 s by the metrics: ${mostByMetrics(samples)}; readings that differ from ps: ${samples.processMismatches} of ${samples.readings}`,
     );

@@ -22,6 +22,8 @@ export async function whyNoMounts(): Promise<string | undefined> {
 
 /** A media folder that can vanish as a disk does that is pulled out: what is open stays so, nothing else is there. */
 export class RemovableFolder {
+  private gone = false;
+
   private constructor(
     readonly path: string,
     private readonly files: string,
@@ -47,12 +49,14 @@ export class RemovableFolder {
   }
 
   async bringBack(): Promise<void> {
+    if (this.gone) return;
     if (this.how === 'unmount') await run('mount', ['--bind', this.files, this.path]);
     else await rename(this.files, this.path);
   }
 
-  /** To be called before its parent is removed. */
+  /** For good. To be called before its parent is removed. */
   async remove(): Promise<void> {
+    this.gone = true;
     if (this.how === 'unmount') await run('umount', ['--lazy', this.path]).catch(() => {});
   }
 }

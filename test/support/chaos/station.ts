@@ -35,7 +35,12 @@ export async function makeStation(options: {
   const root = await mkdtemp(join(tmpdir(), 'aircheck-chaos-'));
   const closing: (() => Promise<unknown>)[] = [() => rm(root, { recursive: true, force: true })];
   const stop = async () => {
-    for (const close of closing.splice(0).toReversed()) await close();
+    const failures: unknown[] = [];
+    // What cannot be closed must not keep a disk mounted or a database running.
+    for (const close of closing.splice(0).toReversed()) {
+      await close().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const leftOut: string[] = [];

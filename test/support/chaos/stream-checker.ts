@@ -3,12 +3,13 @@ const nullPid = 0x1fff;
 const videoTypes = [0x01, 0x02, 0x1b, 0x24];
 const turn = 2 ** 33;
 /**
- * A picture that repeats the one before it takes some 20 bytes in these formats, the slate's at its beginning
- * some 400, and one of a recording in motion never less than 450.
+ * A picture that repeats the one before it takes some 20 bytes in these formats, and one of a recording in motion
+ * never less than 430. A slate begins, and begins again, with a few that are finished bit by bit: up to four of them
+ * in a row are larger.
  */
 const stillBytes = 250;
 const picturesToGoStill = 5;
-const picturesToMove = 3;
+const picturesToMove = 10;
 
 /** A time without motion in the picture, which is what a slate looks like. By arrival, in monotonic milliseconds. */
 export interface Still {
@@ -33,6 +34,7 @@ export interface StreamFigures {
   longestStepAt: number;
   /** Bytes behind the last whole packet. */
   trailingBytes: number;
+  /** How much of the stream stood still, by the stream's own clock. */
   stillMs: number;
 }
 
@@ -50,8 +52,12 @@ export class StreamChecker {
   private pmtPid: number | undefined;
   private picture: { bytes: number; key: boolean } | undefined;
   private alike = 0;
-  private changeAt = 0;
-  private stillBefore = 0;
+  /** When the first of the pictures that are alike came, and at which tick of the stream it belongs. */
+  private change = { at: 0, tick: 0 };
+  private stillFromTick = 0;
+  private stillTicks = 0;
+  /** Of the picture, since the beginning. */
+  private ticks = 0;
   private readonly seen = {
     bytes: 0,
     packets: 0,
@@ -83,14 +89,18 @@ export class StreamChecker {
 
   /** Whether the picture moves, that is, whether a programme is to be seen. */
   get moving(): boolean {
-    const last = this.stills.at(-1);
-    return this.seen.pictures > picturesToMove && (last === undefined || last.to !== undefined);
+    return this.seen.pictures > picturesToMove && !this.isStill;
   }
 
-  figures(now: number): StreamFigures {
-    const open = this.stills.at(-1);
-    const openMs = open !== undefined && open.to === undefined ? now - open.from : 0;
-    return { ...this.seen, trailingBytes: this.rest.length, stillMs: Math.round(this.stillBefore + openMs) };
+  private get isStill(): boolean {
+    const last = this.stills.at(-1);
+    return last !== undefined && last.to === undefined;
+  }
+
+  figures(): StreamFigures {
+    const openTicks = this.isStill ? this.ticks - this.stillFromTick : 0;
+    const stillMs = Math.round((this.stillTicks + openTicks) / 90);
+    return { ...this.seen, trailingBytes: this.rest.length, stillMs };
   }
 
   private packet(packet: Buffer, now: number): void {
@@ -149,6 +159,7 @@ export class StreamChecker {
     if (before === undefined) return;
     const forward = (dts - before + turn) % turn;
     const step = forward > turn / 2 ? forward - turn : forward;
+    if (isVideo) this.ticks += step;
     if (step <= 0) this.seen.stepsBack++;
     else if (isVideo && step / 90 > this.seen.longestStepMs) {
       this.seen.longestStepMs = step / 90;
@@ -160,22 +171,27 @@ export class StreamChecker {
   private sawPicture({ bytes, key }: { bytes: number; key: boolean }, now: number): void {
     this.seen.pictures++;
     if (key) return;
-    const open = this.stills.at(-1);
-    const isStill = open !== undefined && open.to === undefined;
+    const { isStill } = this;
     if (bytes < stillBytes === isStill) {
       this.alike = 0;
       return;
     }
-    if (this.alike++ === 0) this.changeAt = now;
+    if (this.alike++ === 0) this.change = { at: now, tick: this.ticks };
     if (this.alike < (isStill ? picturesToMove : picturesToGoStill)) return;
     this.alike = 0;
-    if (isStill) {
-      open.to = this.changeAt;
-      this.stillBefore += open.to - open.from;
-    } else {
-      this.stills.push({ from: this.changeAt, to: undefined });
-      if (this.stills.length > 20) this.stills.shift();
-    }
+    if (isStill) this.endStill(this.stills.at(-1) as Still);
+    else this.beginStill();
+  }
+
+  private beginStill(): void {
+    this.stills.push({ from: this.change.at, to: undefined });
+    if (this.stills.length > 20) this.stills.shift();
+    this.stillFromTick = this.change.tick;
+  }
+
+  private endStill(still: Still): void {
+    still.to = this.change.at;
+    this.stillTicks += this.change.tick - this.stillFromTick;
   }
 }
 

@@ -68,7 +68,7 @@ export class Watcher {
     const now = performance.now();
     if (this.endedAt === undefined) this.noteGap(now);
     return {
-      ...this.checker.figures(this.endedAt ?? now),
+      ...this.checker.figures(),
       worstGapMs: Math.round(this.worstGap.ms),
       worstGapAt: this.worstGap.at,
     };
