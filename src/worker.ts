@@ -32,7 +32,8 @@ export async function plan({ request, patience }: PlanTask): Promise<Answer<Plan
 }
 
 export async function guide(options: RenderOptions): Promise<Answer<RenderedGuide>> {
-  const rendered = await answer(() => renderGuide(database(), options));
+  // A player waits for it.
+  const rendered = await answer(() => inHaste(() => renderGuide(database(), options)));
   if ('failure' in rendered) return rendered;
   const { body, gzip } = rendered.value;
   // Handed over, not copied: it is megabytes.

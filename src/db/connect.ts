@@ -49,10 +49,10 @@ export function connectClient(
   options: ConnectOptions,
 ): Connection & { client: DatabaseClient } {
   const { log, observer, patience } = options;
-  const { recipe, types } = recipes(target, options);
+  const { places, types } = placesOf(target, options);
   const isEmbedded = 'socket' in target;
   const client = new DatabaseClient({
-    recipe,
+    places,
     log,
     observer,
     patience,
@@ -64,8 +64,9 @@ export function connectClient(
   return { ...databaseOn(client, types), client, stop: () => client.stop() };
 }
 
-const perishable = { idleMs: 60_000, checkAfterMs: 500, lifetimeMs: 30 * 60_000 };
+const perishable = { idleMs: 60_000, checkAfterMs: 500, lifetimeMs: 30 * 60_000, greetsInTurn: false };
 const forEver = {
+  greetsInTurn: true,
   idleMs: Number.POSITIVE_INFINITY,
   checkAfterMs: Number.POSITIVE_INFINITY,
   lifetimeMs: Number.POSITIVE_INFINITY,
@@ -75,10 +76,10 @@ const forEver = {
 const limits = `set statement_timeout = '90s'; set idle_in_transaction_session_timeout = '90s'`;
 
 /** How to connect, and the types that all connections share. Throws StartError if the URL is malformed. */
-function recipes(
+function placesOf(
   target: ConnectTarget,
   options: ConnectOptions,
-): { recipe: () => Recipe; types: Recipe['types'] } {
+): { places: Recipe[]; types: Recipe['types'] } {
   const { applicationName = 'aircheck', log } = options;
   const common = {
     connection: { application_name: applicationName },
@@ -87,20 +88,24 @@ function recipes(
   if ('socket' in target) {
     const at = { ...common, path: target.socket, user: 'postgres', database: 'postgres' };
     const types = postgres({ ...at, max: 1, types: { textArray } }).options;
-    return { types, recipe: () => ({ url: undefined, options: at, types, greeting: 'select 1' }) };
+    return { types, places: [{ url: undefined, options: at, types, greeting: 'select 1' }] };
   }
   const { url } = target;
-  const parsed = parse(url);
+  const types = parse(url);
   const isLimited = Number.isFinite(options.patience?.answerMs ?? 0);
   const greeting = isLimited ? limits : 'select 1';
-  let next = 0;
-  const recipe = () => {
-    if (parsed.path) return { url, options: common, types: parsed, greeting };
-    const index = next++ % parsed.host.length;
-    const place = { host: parsed.host[index], port: parsed.port[index] ?? parsed.port[0] };
-    return { url, options: { ...common, ...place }, types: parsed, greeting };
-  };
-  return { types: parsed, recipe };
+  const place = (where: { host?: string; port?: number }) => ({
+    url,
+    options: { ...common, ...where },
+    types,
+    greeting,
+  });
+  if (types.path) return { types, places: [place({})] };
+  // The driver's own way from one host to the next does not end when none answers.
+  const places = types.host.map((host, index) =>
+    place({ host, port: types.port[index] ?? types.port[0] ?? 5432 }),
+  );
+  return { types, places };
 }
 
 /** Host, port and database, without a user or a password. */

@@ -5,18 +5,19 @@ import { isCrowded, notConnected } from './faults.ts';
 import type { Patience } from './patience.ts';
 
 export interface PoolOptions {
-  /** Each call gives another place, where the database has several. */
-  recipe: () => Recipe;
+  /** Where the database can be, in the order in which the places are tried. */
+  places: readonly Recipe[];
   max: number;
   /** A connection that nobody has used for so long is closed. */
   idleMs: number;
   /** One that has been idle for longer than this is asked for a sign of life. */
   checkAfterMs: number;
+  /** A new one waits for its turn, as a statement does. */
+  greetsInTurn: boolean;
   /** One that is older is replaced, so that none outlives a change of the server's address. */
   lifetimeMs: number;
   /** Why there is no connection, if it is known better than the system tells. */
   explain?: (() => Error | undefined) | undefined;
-  onConnected?(): void;
   onUnreachable?(error: unknown): void;
 }
 
@@ -98,14 +99,17 @@ export class ConnectionPool {
     priority: number,
     work: (connection: DriverConnection) => Promise<T>,
   ): Promise<{ result: T } | 'crowded'> {
-    const leave = new AbortController();
+    const serve = () => this.#serve(patience, work);
+    const isFree = this.#turns.size === 0 && this.#turns.pending < this.#turns.concurrency;
     const waitMs = this.answerMs(patience);
-    const timer = Number.isFinite(waitMs) ? setTimeout(() => leave.abort(allInUse()), waitMs) : undefined;
-    const serve = async () => {
+    if (isFree || !Number.isFinite(waitMs)) return await this.#turns.add(serve, { priority });
+    const leave = new AbortController();
+    const timer = setTimeout(() => leave.abort(allInUse()), waitMs);
+    const begin = () => {
       clearTimeout(timer);
-      return await this.#serve(patience, work);
+      return serve();
     };
-    return await this.#turns.add(serve, { priority, signal: leave.signal });
+    return await this.#turns.add(begin, { priority, signal: leave.signal });
   }
 
   async #serve<T>(
@@ -134,7 +138,7 @@ export class ConnectionPool {
   }
 
   async #take(patience: Patience): Promise<DriverConnection> {
-    const connectMs = this.#hurried ? hurriedConnectMs : patience.connectMs;
+    const connectMs = this.#connectMs(patience);
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (await this.#lives(idle, Math.min(checkWithinMs, connectMs))) return idle;
       this.#discard(idle);
@@ -143,8 +147,12 @@ export class ConnectionPool {
     if (this.#givenUp !== undefined) throw this.#givenUp;
     const connection = await this.#connect(connectMs);
     this.#open.add(connection);
-    this.#options.onConnected?.();
     return connection;
+  }
+
+  #connectMs(patience: Patience): number {
+    if (this.#options.greetsInTurn) return this.answerMs(patience);
+    return this.#hurried ? hurriedConnectMs : patience.connectMs;
   }
 
   /** Where others have all the connections that there are, and we have none, it waits for one to become free. */
@@ -152,13 +160,25 @@ export class ConnectionPool {
     const deadline = performance.now() + connectMs;
     for (;;) {
       try {
-        return await DriverConnection.open(this.#options.recipe(), deadline - performance.now());
+        return await this.#connectSomewhere(connectMs);
       } catch (error) {
         const leftMs = deadline - performance.now();
         if (!isCrowded(error) || this.#open.size > 0 || leftMs < crowdedPauseMs) throw error;
         await delay(crowdedPauseMs);
       }
     }
+  }
+
+  async #connectSomewhere(connectMs: number): Promise<DriverConnection> {
+    let failure: unknown;
+    for (const place of this.#options.places) {
+      try {
+        return await DriverConnection.open(place, connectMs);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    throw failure;
   }
 
   /** A connection can have died without a word: a statement should not be what finds out. */

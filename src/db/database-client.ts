@@ -10,7 +10,7 @@ import { withRetries } from './retry.ts';
 import { isRead, operationOf } from './statement.ts';
 import { Transaction } from './transaction.ts';
 
-export interface ClientOptions extends Omit<PoolOptions, 'onConnected' | 'onUnreachable'> {
+export interface ClientOptions extends Omit<PoolOptions, 'onUnreachable'> {
   log?: Logger | undefined;
   observer?: DatabaseObserver | undefined;
   /** By default it depends on who calls. */
@@ -41,11 +41,9 @@ export class DatabaseClient {
     // As many calls as there are listen to it.
     setMaxListeners(0, this.#hurry.signal);
     this.#observer = options.observer ?? unobserved;
-    const ask = () => this.#pool.use(patienceOf('request'), async () => {});
-    this.outage = new Outage({ log: options.log, ask });
+    this.outage = new Outage({ log: options.log, ask: () => this.#ask() });
     this.#pool = new ConnectionPool({
       ...options,
-      onConnected: () => this.outage.connected(),
       onUnreachable: (error) => this.outage.unreachable(error),
     });
   }
@@ -85,6 +83,13 @@ export class DatabaseClient {
   async stop(): Promise<void> {
     this.outage.stop();
     await this.#pool.stop();
+  }
+
+  async #ask(): Promise<void> {
+    const patience = patienceOf('trial');
+    await this.#pool.use(patience, async (connection) => {
+      await this.#send(connection, 'select 1', [], false, patience);
+    });
   }
 
   async #patiently<T>(operation: string, attempt: (patience: Patience) => Promise<T>): Promise<T> {
@@ -130,6 +135,7 @@ export class DatabaseClient {
     try {
       const rows = await connection.run(text, params, { asValues, deadlineMs });
       this.#observer.called('ok', performance.now() - since);
+      this.outage.answered();
       return rows;
     } catch (error) {
       this.#observer.called('failed', performance.now() - since);

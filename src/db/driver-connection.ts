@@ -140,7 +140,10 @@ export class DriverConnection {
     if (!Number.isFinite(deadlineMs)) return query;
     return new Promise<T>((resolve, reject) => {
       const expire = () => {
-        const silence = new ConnectionLostError('NO_ANSWER', `no answer within ${deadlineMs / 1000} s`);
+        const silence = new ConnectionLostError(
+          'NO_ANSWER',
+          `no answer within ${(deadlineMs / 1000).toFixed(1)} s`,
+        );
         reject(silence);
         this.destroy(silence);
       };

@@ -29,7 +29,7 @@ export class Outage {
   #asking: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  /** @param options.ask opens a connection; the outcome is reported here like any other one's */
+  /** @param options.ask runs a statement, whose outcome is reported here like that of any other one */
   constructor(options: { log: Logger | undefined; ask: () => Promise<void> }) {
     this.#log = options.log;
     this.#ask = options.ask;
@@ -65,7 +65,7 @@ export class Outage {
     this.#askSoon();
   }
 
-  connected(): void {
+  answered(): void {
     if (this.#state === undefined) return;
     this.#state = undefined;
     this.#cause = undefined;

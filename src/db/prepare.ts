@@ -23,16 +23,12 @@ export const migrationsFolder = fileURLToPath(new URL('../../drizzle', import.me
 
 /** Migrations take as long as they take. */
 const patience: Patience = { ...patienceOf('trial'), answerMs: Number.POSITIVE_INFINITY };
-/** Even the embedded database's greeting waits for its turn, which can be a long transaction away. */
-const embeddedConnectMs = 60_000;
-
 /** Waits for the database, checks what it is, and migrates it, all on one connection. Throws StartError. */
 export async function prepare(
   target: ConnectTarget,
   options: { log: Logger /** How long to wait for a server that is still starting. */; waitMs?: number },
 ): Promise<Prepared> {
-  const connectMs = 'socket' in target ? embeddedConnectMs : patience.connectMs;
-  const connection = connect(target, { max: 1, patience: { ...patience, connectMs } });
+  const connection = connect(target, { max: 1, patience });
   const where = whereIs(target);
   try {
     const version = await firstAnswer(connection.sql, where, options);

@@ -32,10 +32,6 @@ export async function withRetries<T>(work: () => Promise<T>, options: RetryOptio
   const mayRetry = (error: unknown) =>
     isTransient(error) && !signal.aborted && performance.now() - since <= withinMs;
   const policy = retry(handleWhen(mayRetry), { maxAttempts: maxRetries, backoff });
-  policy.onRetry((reason) => {
-    pause = { error: 'error' in reason ? reason.error : undefined };
-    onRetry?.(pause.error, reason.delay);
-  });
   const attempt = async () => {
     // The policy cannot cut its pauses short: who called has been told already.
     if (pause !== undefined && signal.aborted) throw pause.error;
@@ -45,8 +41,12 @@ export async function withRetries<T>(work: () => Promise<T>, options: RetryOptio
   };
   let listener: Disposable | undefined;
   const interrupted = new Promise<never>((_, reject) => {
-    listener = addAbortListener(signal, () => {
-      if (pause !== undefined) reject(pause.error);
+    policy.onRetry((reason) => {
+      pause = { error: 'error' in reason ? reason.error : undefined };
+      onRetry?.(pause.error, reason.delay);
+      listener ??= addAbortListener(signal, () => {
+        if (pause !== undefined) reject(pause.error);
+      });
     });
   });
   try {

@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connection, connect } from '../../src/db/connection.ts';
 import { channels, libraries, media, playoutItems, profiles, settings } from '../../src/db/schema.ts';
+import { DatabaseError } from '../../src/errors.ts';
 import { shippedProfiles } from '../../src/ffmpeg/profile.ts';
 import { databases, type TestDatabase } from '../support/databases.ts';
 
@@ -152,6 +153,62 @@ describe.each(databases)('the $name database', ({ open }) => {
       }),
     ).rejects.toThrow('no');
     expect(await seenMeanwhile).toBe(0);
+  });
+
+  it('does not commit what a transaction has failed at, even if its function has passed over it', async () => {
+    const passedOver = database.db.transaction(async (tx) => {
+      await tx.insert(settings).values({ key: 'half', value: 1 });
+      await tx.execute(statement`select nothing`).catch(() => {});
+    });
+    await expect(passedOver).rejects.toMatchObject({ name: 'DatabaseError', code: '42703' });
+    expect(await database.db.$count(settings, eq(settings.key, 'half'))).toBe(0);
+  });
+
+  it('takes no statement for a transaction that is over', async () => {
+    let late: Promise<unknown> | undefined;
+    await database.sql.begin(async (tx) => {
+      await tx`select 1`;
+      late = new Promise((resolve) => setTimeout(resolve, 100)).then(async () => await tx`select 1`);
+    });
+    await expect(late).rejects.toThrow('after the end of its transaction');
+  });
+
+  it('undoes what came after a savepoint, and keeps the rest', async () => {
+    await database.db.transaction(async (tx) => {
+      await tx.insert(settings).values({ key: 'outer', value: 1 });
+      const inner = tx.transaction(async (nested) => {
+        await nested.insert(settings).values({ key: 'inner', value: 1 });
+        throw new Error('only this');
+      });
+      await expect(inner).rejects.toThrow('only this');
+      await tx.transaction(async (nested) => {
+        await nested.insert(settings).values({ key: 'second', value: 1 });
+      });
+    });
+    const rows = await database.db.select({ key: settings.key }).from(settings);
+    const keys = rows.map(({ key }) => key);
+    expect(keys).toEqual(expect.arrayContaining(['outer', 'second']));
+    expect(keys).not.toContain('inner');
+  });
+
+  it('says what failed and why, and shows no values', async () => {
+    const insert = database.db.insert(settings).values({ key: 'secret-key', value: 'secret-value' });
+    await insert;
+    const error = await database.db
+      .insert(settings)
+      .values({ key: 'secret-key', value: 'secret-value' })
+      .then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+    expect(error).toBeInstanceOf(DatabaseError);
+    expect(error).toMatchObject({
+      operation: 'adding to settings',
+      fault: 'refused',
+      code: '23505',
+      cause: { name: 'PostgresError' },
+    });
+    expect((error as Error).message).not.toContain('secret');
   });
 
   it('rolls back the transaction of a connection that goes away, and serves the others', async () => {
