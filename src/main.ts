@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { loadConfig } from './config.ts';
 import { AircheckError, messageOf } from './errors.ts';
 import { version } from './version.ts';
@@ -30,10 +30,20 @@ program
   .command('plan')
   .description('plan the request in a JSON file and print the answer; "-" reads standard input')
   .argument('<file>')
-  .action(async (file: string) => {
-    const { planRequest } = await import('./schedule/request.ts');
-    const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8');
-    process.stdout.write(`${JSON.stringify(planRequest(JSON.parse(text)), undefined, 2)}\n`);
+  .addOption(new Option('--table', 'print a table, in local time, for reading').conflicts('ics'))
+  .addOption(new Option('--ics', 'print a calendar of what the guide would show (iCalendar)'))
+  .action(async (file: string, { table, ics }: { table?: true; ics?: true }) => {
+    const { answerOf, readRequest } = await import('./schedule/request.ts');
+    const { plan } = await import('./schedule/plan.ts');
+    const input = readRequest(JSON.parse(await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')));
+    const output = plan(input);
+    if (table) {
+      const { planTable } = await import('./schedule/print.ts');
+      process.stdout.write(planTable(input, output));
+    } else if (ics) {
+      const { planCalendar } = await import('./schedule/calendar.ts');
+      process.stdout.write(`${planCalendar(input, output)}\n`);
+    } else process.stdout.write(`${JSON.stringify(answerOf(output), undefined, 2)}\n`);
   });
 
 program

@@ -3,7 +3,7 @@ import { eq, inArray, sql } from 'drizzle-orm';
 import { ConflictError, InvalidError, NotFoundError } from '../errors.ts';
 import { compareChannelNumbers } from '../guide/channel-number.ts';
 import type { LineupChannel } from '../playout/lineup.ts';
-import type { Schedule } from '../schedule/types.ts';
+import { collectionsOf, type Schedule } from '../schedule/types.ts';
 import type { Database } from './connection.ts';
 import { channels, collections, profiles } from './schema.ts';
 
@@ -133,7 +133,7 @@ export async function deleteChannel(db: Database, id: string): Promise<void> {
 export async function channelsPlaying(db: Database, collectionId: string): Promise<string[]> {
   const rows = await listChannels(db);
   return rows
-    .filter(({ schedule }) => schedule.slots.some((slot) => slot.play === collectionId))
+    .filter(({ schedule }) => collectionsOf(schedule).includes(collectionId))
     .map(({ number }) => number);
 }
 
@@ -147,7 +147,7 @@ export function violationOf(error: unknown): string | undefined {
 }
 
 async function checkCollections(db: Database, schedule: Schedule, operation: string): Promise<void> {
-  const wanted = [...new Set(schedule.slots.map((slot) => slot.play))];
+  const wanted = collectionsOf(schedule);
   const found = await db
     .select({ id: collections.id })
     .from(collections)

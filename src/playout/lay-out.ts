@@ -3,9 +3,9 @@ import { AircheckError } from '../errors.ts';
 import type {
   Cursors,
   EpochMs,
+  PlanCollection,
   PlanInput,
   PlanItem,
-  PlanMedia,
   PlanOutput,
   PlanProblem,
   Schedule,
@@ -18,7 +18,7 @@ export interface PlanSources {
   zone: string;
   seed: number;
   schedule: Schedule;
-  collections: ReadonlyMap<string, readonly PlanMedia[]>;
+  collections: ReadonlyMap<string, PlanCollection>;
 }
 
 /** A stretch of timeline as it will be stored. */
@@ -67,7 +67,7 @@ export function layOut(
     cursors = output.cursors;
     if (output.items.length > 0) checkpoints.push({ at, cursors });
     for (const problem of output.problems) {
-      const key = JSON.stringify([problem.code, problem.slot, problem.media]);
+      const key = JSON.stringify([problem.code, problem.slot, problem.filler, problem.media]);
       if (!problems.has(key)) problems.set(key, problem);
     }
   } while (at < until && rows.length < maxRows);
@@ -102,7 +102,7 @@ const mediaPerStep = 1_000;
 /** A quarter of an hour, and longer steps for large collections, which each step sorts anew. */
 function stepOf(collections: PlanSources['collections']): number {
   let size = 0;
-  for (const media of collections.values()) size += media.length;
+  for (const collection of collections.values()) size += 'playlist' in collection ? 0 : collection.length;
   return Math.min(longestStepMs, stepMs * Math.max(1, Math.ceil(size / mediaPerStep)));
 }
 
@@ -118,12 +118,14 @@ function rowOf(item: PlanItem): NewPlayoutRow {
     case 'offline':
       return { ...base, slot: item.slot ?? null };
     case 'program':
+    case 'filler':
       return {
         ...base,
         mediaId: item.media,
         inMs: item.in,
         outMs: item.out,
         slot: item.slot,
+        filler: item.kind === 'filler' ? item.filler : null,
         why: item.why,
       };
   }

@@ -22,7 +22,7 @@ import { channels } from '../db/schema.ts';
 import { UnavailableError } from '../errors.ts';
 import { parseCursors } from '../schedule/cursors.ts';
 import { plan } from '../schedule/plan.ts';
-import type { Cursors, EpochMs, PlanProblem } from '../schedule/types.ts';
+import { type Cursors, collectionsOf, type EpochMs, type PlanProblem } from '../schedule/types.ts';
 import { type Layout, layOut, type Planner, type PlanSources, sameOffline, sameRow } from './lay-out.ts';
 
 // How a timeline is kept. Rows and the planner's cursors are written in one transaction, under a lock on the
@@ -117,9 +117,7 @@ async function loadSources(db: Database, channelId: string): Promise<ChannelSour
   if (channel === undefined) return undefined;
   const { zone, seed, schedule } = channel;
   const collections = new Map<string, Awaited<ReturnType<typeof resolveCollection>>>();
-  for (const { play } of schedule.slots) {
-    if (!collections.has(play)) collections.set(play, await resolveCollection(db, play));
-  }
+  for (const name of collectionsOf(schedule)) collections.set(name, await resolveCollection(db, name));
   return { channelId, zone, seed, schedule, collections };
 }
 

@@ -1,83 +1,156 @@
 import { z } from 'zod';
-import { InvalidError } from '../errors.ts';
-import { describeIssues } from './issues.ts';
-import type { Cursors } from './types.ts';
+import { fillerKinds } from './types.ts';
 
-// What the planner remembers from one plan to the next. Everything is by id, never by position, and nothing
-// grows with the size of a collection (scheduling contract, rule 9).
+// What the planner remembers from one plan to the next, as one JSON object. Media and slots are remembered by
+// id, never by position, and nothing grows with the size of a collection (scheduling contract, rule 9). `rotate`
+// alone remembers each show.
 
 /** An entry of a collection: how many of the same media come before it, and the media's id. */
-const ref = z.string().regex(/^\d+:/, 'not an entry of a collection');
+const ref = z.string().regex(/^\d+:/);
 
-const slotCursorBase = {
+/** What a feed is: a slot plays a collection in an order, itself or as filler. */
+const feedBase = {
   slot: z.string(),
-  /** The collection this cursor was in. */
+  role: z.enum(['content', ...fillerKinds]),
   play: z.string(),
-  /** The cycle of the last played entry, from 1. */
+};
+export type FeedRole = (typeof feedBase.role)['_output'];
+
+const cyclic = {
+  ...feedBase,
+  /** The cycle of the last played entry, from 1, and the how-manieth it was in it. */
   cycle: z.int().min(1),
-  /** The last played entry. */
-  after: ref,
+  position: z.int().min(0),
 };
 
-const chronologicalCursorSchema = z.strictObject({
-  ...slotCursorBase,
-  order: z.literal('chronological'),
-  /** What the last played media was sorted by, to find its place again when it has been removed. */
-  key: z.strictObject({
-    aired: z.string().exactOptional(),
-    show: z.string().exactOptional(),
-    season: z.number().exactOptional(),
-    episode: z.number().exactOptional(),
-    title: z.string().exactOptional(),
-  }),
+/** What a media was sorted by, to find its place again when it has been removed. */
+const sortKeySchema = z.strictObject({
+  aired: z.string().exactOptional(),
+  show: z.string().exactOptional(),
+  season: z.number().exactOptional(),
+  episode: z.number().exactOptional(),
+  title: z.string().exactOptional(),
 });
-export type ChronologicalCursor = z.infer<typeof chronologicalCursorSchema>;
+export type SortKey = z.infer<typeof sortKeySchema>;
 
-const shuffleCursorSchema = z.strictObject({
-  ...slotCursorBase,
-  order: z.literal('shuffle'),
-  /** The media that is moved to the end of this cycle, because it ended the cycle before. */
-  held: z.string().exactOptional(),
+const sortedCursorSchema = z.strictObject({
+  ...cyclic,
+  order: z.enum(['chronological', 'season-episode']),
+  after: ref,
+  key: sortKeySchema,
 });
-export type ShuffleCursor = z.infer<typeof shuffleCursorSchema>;
+export type SortedCursor = z.infer<typeof sortedCursorSchema>;
 
 const customCursorSchema = z.strictObject({
-  ...slotCursorBase,
+  ...cyclic,
   order: z.literal('custom'),
+  after: ref,
   /** The neighbours of the last played entry, nearest first, to find its place again when it has been removed. */
   preceding: z.array(ref),
   following: z.array(ref),
 });
 export type CustomCursor = z.infer<typeof customCursorSchema>;
 
-const slotCursorSchema = z.discriminatedUnion('order', [
-  chronologicalCursorSchema,
-  shuffleCursorSchema,
-  customCursorSchema,
-]);
-export type SlotCursor = z.infer<typeof slotCursorSchema>;
+const shuffleCursorSchema = z.strictObject({
+  ...cyclic,
+  order: z.literal('shuffle'),
+  after: ref,
+  /** The whole that it is a part of, if it is. */
+  whole: z.string().exactOptional(),
+  part: z.int().exactOptional(),
+  /** The media that is moved to the end of this cycle, because it ended the cycle before. */
+  held: z.string().exactOptional(),
+});
+export type ShuffleCursor = z.infer<typeof shuffleCursorSchema>;
 
-const positionSchema = z.strictObject({
-  /** The slot whose turn it is, and how many items it has placed in this turn. */
-  slot: z.string(),
-  played: z.int().min(0),
-  /** The slots that followed it, in case it is removed from the schedule. */
+const randomCursorSchema = z.strictObject({
+  ...feedBase,
+  order: z.literal('random'),
+  after: ref,
+  draws: z.int().min(0),
+});
+export type RandomCursor = z.infer<typeof randomCursorSchema>;
+
+const rotateCursorSchema = z.strictObject({
+  ...cyclic,
+  order: z.literal('rotate'),
+  /** The last played entry, or the last one of the show that was. */
+  after: ref,
+  shows: z.array(
+    z.strictObject({
+      show: z.string().exactOptional(),
+      /** When its next turn is: the show with the least has it. */
+      due: z.number(),
+      /** Its last played entry; absent while there is none. */
+      after: ref.exactOptional(),
+      key: sortKeySchema.exactOptional(),
+    }),
+  ),
+});
+export type RotateCursor = z.infer<typeof rotateCursorSchema>;
+
+const playlistCursorSchema = z.strictObject({
+  ...feedBase,
+  order: z.literal('playlist'),
+  /** The member whose turn it is, how many items it has played in this turn, and the members that follow it. */
+  member: z.string(),
+  played: z.int().min(1),
   following: z.array(z.string()),
 });
+export type PlaylistCursor = z.infer<typeof playlistCursorSchema>;
 
-/** The form of `Cursors`. `{}` is a channel's beginning. */
-export const cursorsSchema = z.strictObject({
-  at: positionSchema.exactOptional(),
+const feedCursorSchema = z.discriminatedUnion('order', [
+  sortedCursorSchema,
+  customCursorSchema,
+  shuffleCursorSchema,
+  randomCursorSchema,
+  rotateCursorSchema,
+  playlistCursorSchema,
+]);
+export type FeedCursor = z.infer<typeof feedCursorSchema>;
+
+const turnSchema = z.strictObject({
+  /** The day whose list of slots is in force; only where there are rules for days. */
+  day: z.int().exactOptional(),
+  /** Absent at the beginning of the list. */
+  slot: z.string().exactOptional(),
+  /** Whether its turn is still to come, or it has it. */
+  phase: z.enum(['coming', 'on']),
+  /** How many media it has placed in this turn. */
+  played: z.int().min(0),
+  /** When its duration ends. */
+  until: z.int().exactOptional(),
+  /** The guide entry that folds the turn, and when that began. */
+  entry: z.strictObject({ guide: z.int(), since: z.int() }).exactOptional(),
+  /** The slots that followed it, in case it is removed from the schedule. */
+  following: z.array(z.string()).exactOptional(),
+});
+export type TurnCursor = z.infer<typeof turnSchema>;
+
+/** Changes whenever old cursors cannot be read any more. */
+const form = 2;
+
+const cursorsSchema = z.strictObject({
+  form: z.literal(form).default(form),
+  /** What was placed last began then and ends then: there the next plan begins. */
+  since: z.int().exactOptional(),
+  until: z.int().exactOptional(),
+  turn: turnSchema.exactOptional(),
   /** The number of the last guide entry. */
   guide: z.int().min(0).default(0),
+  /** The guide entry of the item that ends at `until`, if it has one. */
+  beside: z.int().exactOptional(),
+  /** A guide number that only filler has so far: the programme behind it shares it. */
+  reserved: z.int().exactOptional(),
   /** A list, because a slot may have any id, `__proto__` too. */
-  slots: z.array(slotCursorSchema).default([]),
+  feeds: z.array(feedCursorSchema).default([]),
 });
 export type CursorState = z.infer<typeof cursorsSchema>;
 
-/** Throws InvalidError for what `plan` cannot have returned. */
-export function parseCursors(cursors: Cursors): CursorState {
+/** Reads cursors. What `plan` has not returned, or an older version of it, begins anew with its guide number. */
+export function parseCursors(cursors: { [key: string]: unknown }): CursorState {
   const parsed = cursorsSchema.safeParse(cursors);
   if (parsed.success) return parsed.data;
-  throw new InvalidError(describeIssues(parsed.error, ['cursors']).join('\n'), { operation: 'planning' });
+  const guide = z.int().min(0).safeParse(cursors.guide);
+  return { form, guide: guide.success ? guide.data : 0, feeds: [] };
 }

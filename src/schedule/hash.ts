@@ -1,18 +1,13 @@
-/**
- * A hash of `prefix` followed by the text it is given: a whole number in [0, 2^53), well mixed, and the same
- * on every machine (cyrb53). The prefix is digested once.
- */
-export function hashAfter(prefix: string): (text: string) => number {
-  const start = digest(prefix, 0xdeadbeef, 0x41c6ce57);
-  return (text) => finish(digest(text, start.low, start.high));
-}
-
-interface HashState {
+/** A text, digested. */
+export interface Digest {
   low: number;
   high: number;
 }
 
-function digest(text: string, low: number, high: number): HashState {
+/** Digests a text. The same on every machine (cyrb53). */
+export function digest(text: string): Digest {
+  let low = 0xdeadbeef;
+  let high = 0x41c6ce57;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     low = Math.imul(low ^ code, 0x9e3779b1);
@@ -21,7 +16,10 @@ function digest(text: string, low: number, high: number): HashState {
   return { low, high };
 }
 
-function finish({ low, high }: HashState): number {
+/** A whole number in [0, 2^53) for two digests, well mixed. */
+export function mix(one: Digest, other: Digest): number {
+  const low = Math.imul(one.low ^ other.low, 0x9e3779b1);
+  const high = Math.imul(one.high ^ other.high, 0x5f356495);
   let a = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
   let b = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
   a = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d);

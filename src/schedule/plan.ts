@@ -1,146 +1,202 @@
 import { InvalidError } from '../errors.ts';
-import { type CursorState, parseCursors, type SlotCursor } from './cursors.ts';
-import { type Sequence, sequenceOf } from './orders/sequence.ts';
-import { findProblems } from './problems.ts';
-import { type Stock, stockOf } from './stock.ts';
-import type { Cursors, PlanInput, PlanItem, PlanOutput, Slot } from './types.ts';
+import { type CursorState, parseCursors } from './cursors.ts';
+import { fill, layBare, layProgramme } from './filler.ts';
+import { fillerEntry, type GuideState, offlineEntry, programmeEntry, readGuide } from './guide.ts';
+import type { Pick } from './orders/feed.ts';
+import { Feeds, isPlaylist } from './orders/feeds.ts';
+import { distinct, findProblems, neverFits } from './problems.ts';
+import { Sheet } from './sheet.ts';
+import { Timetable } from './timetable.ts';
+import {
+  type Cursors,
+  collectionsOf,
+  type EpochMs,
+  type PlanInput,
+  type PlanOutput,
+  type PlanProblem,
+} from './types.ts';
+import { ZoneClock } from './zone-clock.ts';
 
 /**
  * Lays a schedule out over a window of time. The same input gives the same output, and the input is left as it
- * was. The next plan begins where the last item stops; a window that is over before it begins gives no items.
+ * was. The next plan begins where the last item stops, even if it is asked for from a little before; a window that
+ * is over before it begins gives no items.
  *
- * Throws InvalidError when a slot plays a collection that is not there, or the cursors are not what an earlier
- * plan returned.
+ * Throws InvalidError when a slot or a playlist plays a collection that is not there.
  */
 export function plan(input: PlanInput): PlanOutput {
-  const { slots } = input.schedule;
-  const earlier = parseCursors(input.cursors);
-  const earlierCursors = new Map(earlier.slots.map((cursor) => [cursor.slot, cursor]));
-  const stocks = stocksOf(input);
-  const sequences = new Map<Slot, Sequence>();
-  const items: PlanItem[] = [];
-  const begin = resume(slots, earlier.at);
-  let turn = begin;
-  let guide = earlier.guide;
-  let now = input.from;
+  refuseMissingCollections(input);
+  return new Planning(input).run();
+}
 
-  while (now < input.to) {
-    const next = nextTurn(slots, turn, canPlay);
-    if (next === undefined) {
-      items.push({ kind: 'offline', start: now, stop: input.to });
-      break;
-    }
-    turn = next;
-    guide += 1;
-    const slot = slots[turn.index]!;
-    const { media, why } = sequence(slot).take();
-    const length = Math.floor(media.durationMs);
-    const stop = now + length;
-    items.push({
-      kind: 'program',
-      start: now,
-      stop,
-      media: media.id,
-      in: 0,
-      out: length,
-      slot: slot.id,
-      guide,
-      why,
+/** A fixed start comes back every day, and a day has no more than 25 hours. */
+const longestFloodMs = 25 * 3_600_000;
+
+/** One run of the planner. All that it knows at a boundary of items is in the cursors. */
+class Planning {
+  readonly #input: PlanInput;
+  readonly #clock: ZoneClock;
+  readonly #feeds: Feeds;
+  readonly #timetable: Timetable;
+  readonly #sheet: Sheet;
+  readonly #problems = new Map<string, PlanProblem>();
+  #guide: GuideState;
+  /** When what was placed last began. */
+  #since: EpochMs | undefined;
+
+  constructor(input: PlanInput) {
+    const cursors = parseCursors(input.cursors);
+    const { since, until = Number.NEGATIVE_INFINITY } = cursors;
+    const { from, zone, schedule, collections, seed } = input;
+    // What was placed last may reach beyond the window that it was placed in.
+    const amid = since !== undefined && since < from && from <= until;
+    this.#input = input;
+    this.#sheet = new Sheet(amid ? until : from);
+    this.#clock = new ZoneClock(zone);
+    this.#feeds = new Feeds(collections, seed, cursors.feeds);
+    this.#guide = readGuide(cursors, this.#sheet.now === until);
+    this.#timetable = new Timetable(schedule, this.#clock, this.#feeds, {
+      at: this.#sheet.now,
+      cursor: cursors.turn,
     });
-    now = stop;
+    // After a step back in time a duration would last too long.
+    if (from < until && !amid) delete this.#timetable.turn.until;
   }
 
-  const at = turn === begin && earlier.at === undefined ? undefined : turn;
-  return {
-    items,
-    cursors: cursorsOf(
-      slots,
-      at,
-      guide,
-      (slot) => sequences.get(slot)?.cursor() ?? earlierCursors.get(slot.id),
-    ),
-    problems: findProblems(slots, stocks, begin.index),
-  };
-
-  function canPlay(slot: Slot): boolean {
-    return stocks.get(slot.play)!.entries.length > 0;
-  }
-
-  function sequence(slot: Slot): Sequence {
-    let found = sequences.get(slot);
-    if (found === undefined) {
-      found = sequenceOf(slot, stocks.get(slot.play)!.entries, input.seed, earlierCursors.get(slot.id));
-      sequences.set(slot, found);
+  run(): PlanOutput {
+    const { cursors, to, checkpointEveryMs = Number.POSITIVE_INFINITY } = this.#input;
+    const sheet = this.#sheet;
+    const problems = findProblems(this.#input, this.#timetable.lists, this.#timetable.turn.index);
+    const checkpoints: { at: EpochMs; cursors: Cursors }[] = [];
+    // Only where time has passed: between two turns there is more to know than the cursors say.
+    const everyMs = Math.max(1, checkpointEveryMs);
+    let due = sheet.now + everyMs;
+    while (sheet.now < to) {
+      this.#step();
+      if (sheet.now < Math.min(due, to)) continue;
+      checkpoints.push({ at: sheet.now, cursors: this.#cursors() });
+      due = sheet.now + everyMs;
     }
-    return found;
+    return {
+      items: sheet.items,
+      cursors: checkpoints.at(-1)?.cursors ?? cursors,
+      problems: distinct([...problems, ...this.#problems.values()]),
+      ...(this.#input.checkpointEveryMs === undefined ? {} : { checkpoints }),
+    };
+  }
+
+  /** Places something, or gives the turn to another slot. */
+  #step(): void {
+    const { now } = this.#sheet;
+    const timetable = this.#timetable;
+    timetable.enterDay(now);
+    const { turn } = timetable;
+    if (!timetable.list.able) this.#offline(timetable.change);
+    else if (turn.phase === 'on') {
+      if (!this.#place()) turn.phase = 'over';
+    } else {
+      const { slot, at } = timetable.next(now);
+      if (at > now) this.#rest(Math.min(at, timetable.change));
+      else timetable.begin(slot);
+    }
+  }
+
+  /** Places the next media of the current slot with its filler, unless the turn is over. */
+  #place(): boolean {
+    const { current, turn } = this.#timetable;
+    const { now } = this.#sheet;
+    const limit = this.#timetable.limit(now);
+    if (!current.able || turn.played >= current.turnLength || limit <= now) return false;
+    // Filler may be longer than what a whole duration leaves to it; then the media is placed without.
+    const canBeBare = current.durationMs !== undefined && turn.played === 0;
+    if (!this.#lay(limit, layProgramme) && !(canBeBare && this.#lay(limit, layBare))) return false;
+    turn.played += 1;
+    if (current.durationMs !== undefined) turn.until = limit;
+    this.#placed(now);
+    return true;
+  }
+
+  /** Lays the next media of the current slot out. When it does not end by the limit, everything is as it was. */
+  #lay(limit: EpochMs, lay: typeof layProgramme): boolean {
+    const { current, turn } = this.#timetable;
+    const sheet = this.#sheet;
+    const { now } = sheet;
+    const written = sheet.items.length;
+    const feeds = current.involved();
+    const states = feeds.map((feed) => feed.state);
+    const pick = current.content.take(current.mostMs)!;
+    if (pick.lengthMs <= limit - now) {
+      const midnight = () => this.#clock.startOf(this.#clock.dayOf(now));
+      const { state, entry } = programmeEntry(this.#guide, current.slot, turn.entry, now, midnight);
+      if (lay({ sheet, clock: this.#clock, slot: current, limit, guide: state.beside }, pick)) {
+        this.#guide = state;
+        if (entry !== undefined) turn.entry = entry;
+        return true;
+      }
+      sheet.rewind(written, now);
+    }
+    for (const [index, feed] of feeds.entries()) feed.state = states[index]!;
+    if (current.slot.mode === 'flood' && turn.played === 0) this.#reportIfNever(pick, limit);
+    return false;
+  }
+
+  /** Places one item in the time that is left until an instant. */
+  #rest(until: EpochMs): void {
+    const slot = this.#timetable.filling();
+    const sheet = this.#sheet;
+    const { now } = sheet;
+    const guide = fillerEntry(this.#guide, slot.slot);
+    if (slot.fillsRest && fill({ sheet, slot, guide: guide.beside }, 'tail', slot.roll('tail'), until)) {
+      this.#guide = guide;
+      this.#placed(now);
+    } else this.#offline(until, slot.slot.id);
+  }
+
+  /** What is offline ends with the window: it is no item that would have to be finished. */
+  #offline(until: EpochMs, slot?: string): void {
+    this.#sheet.offline(Math.min(until, this.#input.to), slot);
+    this.#guide = offlineEntry(this.#guide);
+    this.#placed(this.#sheet.now);
+  }
+
+  #placed(since: EpochMs): void {
+    this.#since = since;
+    this.#timetable.moveOn();
+  }
+
+  /** A flood that has all the time it ever gets, and still cannot place what comes next. */
+  #reportIfNever({ media, lengthMs }: Pick, limit: EpochMs): void {
+    const { current } = this.#timetable;
+    const { now } = this.#sheet;
+    if (!this.#timetable.onTime(now) && lengthMs <= longestFloodMs) return;
+    const key = JSON.stringify([current.slot.id, media.id]);
+    this.#problems.set(key, neverFits(current.slot, media.id, lengthMs, limit - now));
+  }
+
+  #cursors(): Cursors {
+    const { last, ...guide } = this.#guide;
+    return {
+      form: 2,
+      since: this.#since!,
+      until: this.#sheet.now,
+      turn: this.#timetable.cursor(this.#sheet.now),
+      guide: last,
+      ...guide,
+      feeds: this.#feeds.cursors(),
+    } satisfies CursorState;
   }
 }
 
-/** The slot whose turn it is, and how many items it has placed in this turn. */
-interface Turn {
-  index: number;
-  played: number;
-}
-
-function stocksOf({ schedule, collections }: PlanInput): Map<string, Stock> {
-  const stocks = new Map<string, Stock>();
-  const missing: string[] = [];
-  for (const [index, { play }] of schedule.slots.entries()) {
-    const collection = collections.get(play);
-    if (collection === undefined)
-      missing.push(`schedule.slots.${index}.play: there is no collection "${play}"`);
-    else if (!stocks.has(play)) stocks.set(play, stockOf(collection));
-  }
-  if (missing.length > 0) throw new InvalidError(missing.join('\n'), { operation: 'planning' });
-  return stocks;
-}
-
-/** Finds the slot that placed the last item; when it has been removed, the one that followed it begins its turn. */
-function resume(slots: readonly Slot[], at: CursorState['at']): Turn {
-  if (at === undefined) return { index: 0, played: 0 };
-  const indexes = new Map(slots.map((slot, index) => [slot.id, index]));
-  const index = indexes.get(at.slot);
-  if (index !== undefined) return { index, played: at.played };
-  const follower = at.following.find((id) => indexes.has(id));
-  return { index: follower === undefined ? 0 : indexes.get(follower)!, played: 0 };
-}
-
-/** Who places the next item; nobody when a whole round has nothing to play. */
-function nextTurn(slots: readonly Slot[], turn: Turn, canPlay: (slot: Slot) => boolean): Turn | undefined {
-  const current = slots[turn.index]!;
-  if (turn.played < turnLength(current) && canPlay(current)) {
-    return { index: turn.index, played: turn.played + 1 };
-  }
-  for (let step = 1; step <= slots.length; step++) {
-    const index = (turn.index + step) % slots.length;
-    if (canPlay(slots[index]!)) return { index, played: 1 };
-  }
-  return undefined;
-}
-
-/** How many items a slot places before it goes on to the next. */
-function turnLength(slot: Slot): number {
-  switch (slot.mode) {
-    case 'flood':
-      return Number.POSITIVE_INFINITY;
-    case 'one':
-      return 1;
-    case 'multiple':
-      return slot.count;
-  }
-}
-
-function cursorsOf(
-  slots: readonly Slot[],
-  at: Turn | undefined,
-  guide: number,
-  cursorOf: (slot: Slot) => SlotCursor | undefined,
-): Cursors {
-  const ids = slots.map((slot) => slot.id);
-  const state: CursorState = { guide, slots: slots.flatMap((slot) => cursorOf(slot) ?? []) };
-  if (at !== undefined) {
-    const following = [...ids.slice(at.index + 1), ...ids.slice(0, at.index)];
-    state.at = { slot: ids[at.index]!, played: at.played, following };
-  }
-  return state;
+function refuseMissingCollections({ schedule, collections }: PlanInput): void {
+  const wrong = collectionsOf(schedule).flatMap((name) => {
+    const collection = collections.get(name);
+    if (collection === undefined) return `there is no collection "${name}"`;
+    if (!isPlaylist(collection)) return [];
+    return collection.playlist.flatMap(({ play }) => {
+      const member = collections.get(play);
+      if (member === undefined) return `playlist "${name}": there is no collection "${play}"`;
+      return isPlaylist(member) ? `playlist "${name}": "${play}" is a playlist too` : [];
+    });
+  });
+  if (wrong.length > 0) throw new InvalidError(wrong.join('\n'), { operation: 'planning' });
 }

@@ -194,6 +194,6 @@ describe('a change of a schedule', () => {
     channel.play(2);
     channel.slots = [one('b')];
     channel.play(1);
-    expect(channel.cursors.slots).toMatchObject([{ slot: 'b' }]);
+    expect(channel.cursors.feeds).toMatchObject([{ slot: 'b' }]);
   });
 });

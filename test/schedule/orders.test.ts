@@ -29,6 +29,111 @@ describe('chronological', () => {
   });
 });
 
+describe('season-episode', () => {
+  it('goes by show, season and episode, whenever they were aired, and leaves specials out', () => {
+    const sorted = [
+      media('a', 60, { show: 'A', season: 1, episode: 2, aired: '2009-01-01' }),
+      media('b', 60, { show: 'A', season: 1, episode: 10, aired: '2001-01-01' }),
+      media('c', 60, { show: 'A', season: 2, episode: 1, aired: '2000-01-01' }),
+      media('d', 60, { show: 'A', season: 2 }),
+      media('e', 60, { show: 'A' }),
+      media('f', 60, { show: 'B', season: 1, episode: 1 }),
+      media('g', 60),
+    ];
+    const special = media('special', 60, { show: 'A', season: 0, episode: 1 });
+    expect(played('season-episode', [special, ...sorted.toReversed()], 9)).toEqual([...'abcdefgab']);
+  });
+
+  it('has nothing to play of specials alone, and says so', () => {
+    const specials = [media('special', 60, { season: 0 })];
+    const found = plan(inputOf([slot('s', 'A', { order: 'season-episode' })], { A: specials }, { to: hour }));
+    expect(found.items).toMatchObject([{ kind: 'offline' }]);
+    expect(found.problems).toMatchObject([{ code: 'empty-collection', slot: 's', message: /specials/ }]);
+  });
+});
+
+describe('random', () => {
+  it('plays nothing twice running, and everything about as often', () => {
+    const ids = [...'abcdefgh'];
+    for (const seed of [1, 2, 3]) {
+      const found = played('random', hours(...ids), 8000, seed);
+      expect(found.findIndex((id, i) => id === found[i - 1])).toBe(-1);
+      for (const id of ids) {
+        const share = found.filter((other) => other === id).length / 1000;
+        expect(share).toBeGreaterThan(0.85);
+        expect(share).toBeLessThan(1.15);
+      }
+    }
+  });
+
+  it('differs by seed and by slot, and follows no cycle', () => {
+    const collection = hours(...'abcdefgh');
+    const found = played('random', collection, 24);
+    expect(played('random', collection, 24, 2)).not.toEqual(found);
+    expect(played('random', collection, 24, 1, 't')).not.toEqual(found);
+    expect(new Set(found.slice(0, 8)).size).toBeLessThan(8);
+  });
+
+  it('alternates two, repeats one, and counts a media that is listed twice as one', () => {
+    expect(new Set(played('random', hours('a', 'b'), 40).join('').match(/../g)).size).toBe(1);
+    expect(played('random', hours('a'), 3)).toEqual(['a', 'a', 'a']);
+    const twice = played('random', hours('a', 'a', 'a', 'b'), 50);
+    expect(twice.findIndex((id, i) => id === twice[i - 1])).toBe(-1);
+  });
+});
+
+describe('rotate', () => {
+  const show = (name: string, count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      media(`${name}${i + 1}`, 60, { show: name, season: 1, episode: i + 1 }),
+    );
+
+  it('interleaves shows, each in its own order', () => {
+    const mixed = [...show('A', 3).toReversed(), ...show('B', 3)];
+    expect(played('rotate', mixed, 8)).toEqual(['A1', 'B1', 'A2', 'B2', 'A3', 'B3', 'A1', 'B1']);
+  });
+
+  it('spreads the shorter shows evenly over the longer ones, and plays each media once a cycle', () => {
+    const found = played('rotate', [...show('A', 6), ...show('B', 3), ...show('C', 1)], 20);
+    expect(
+      found
+        .slice(0, 10)
+        .map((id) => id[0])
+        .join(''),
+    ).toBe('ABAABCAABA');
+    expect(new Set(found.slice(0, 10)).size).toBe(10);
+    expect(found.slice(10)).toEqual(found.slice(0, 10));
+  });
+
+  it('takes what belongs to no show as one of its own', () => {
+    expect(played('rotate', [...show('A', 2), media('x'), media('y')], 4)).toEqual(['A1', 'x', 'A2', 'y']);
+  });
+
+  it('lets a show that is added join in with its first, without a burst', () => {
+    const channel = new Channel([slot('s', 'A', { order: 'rotate' })], {
+      A: [...show('A', 8), ...show('B', 8)],
+    });
+    channel.play(8);
+    channel.collections = { A: [...show('A', 8), ...show('B', 8), ...show('C', 8)] };
+    const found = channel.play(9);
+    expect(found.filter((id) => id.startsWith('C'))).toEqual(['C1', 'C2', 'C3']);
+    expect(found.filter((id) => id.startsWith('A'))).toEqual(['A5', 'A6', 'A7']);
+    expect(found.findIndex((id, i) => id[0] === found[i - 1]?.[0])).toBe(-1);
+  });
+
+  it('goes on with each show where it was, when others lose or gain episodes', () => {
+    const channel = new Channel([slot('s', 'A', { order: 'rotate' })], {
+      A: [...show('A', 6), ...show('B', 6)],
+    });
+    expect(channel.play(5)).toEqual(['A1', 'B1', 'A2', 'B2', 'A3']);
+    // The last played of A is gone, and B has got an older episode.
+    const pilot = media('B0', 60, { show: 'B', season: 1, episode: 0 });
+    channel.collections = { A: [...show('A', 6).filter(({ id }) => id !== 'A3'), ...show('B', 6), pilot] };
+    const found = channel.play(6);
+    expect(found).toEqual(['B3', 'B4', 'A4', 'B5', 'A5', 'B6']);
+  });
+});
+
 describe('custom', () => {
   it('goes as listed', () => {
     expect(played('custom', hours('c', 'a', 'b'), 5)).toEqual(['c', 'a', 'b', 'c', 'a']);

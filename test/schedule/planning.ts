@@ -1,14 +1,23 @@
 import { plan } from '../../src/schedule/plan.ts';
-import type { Cursors, PlanInput, PlanItem, PlanMedia, PlanOutput, Slot } from '../../src/schedule/types.ts';
+import type {
+  Cursors,
+  PlanCollection,
+  PlanInput,
+  PlanItem,
+  PlanMedia,
+  PlanOutput,
+  ProgramItem,
+  Schedule,
+  Slot,
+} from '../../src/schedule/types.ts';
+import type { GeneratedChannel } from './schedules.mjs';
 
 // Short words in which the tests of the planner speak.
 
 export const minute = 60_000;
 export const hour = 60 * minute;
 
-export type ProgramItem = Extract<PlanItem, { kind: 'program' }>;
-
-export type Media = { [name: string]: readonly PlanMedia[] };
+export type Library = { [name: string]: PlanCollection };
 
 export function media(id: string, minutes = 60, more: Partial<PlanMedia> = {}): PlanMedia {
   return { id, durationMs: minutes * minute, ...more };
@@ -24,20 +33,62 @@ export function slot(id: string, play: string, more: object = {}): Slot {
   return { id, play, order: 'custom', mode: 'flood', ...more } as Slot;
 }
 
-export function inputOf(
-  slots: Slot[],
-  collections: Media,
-  window: { from?: number; to: number; cursors?: Cursors; seed?: number },
-): PlanInput {
+interface Window {
+  from?: number;
+  to: number;
+  cursors?: Cursors;
+  seed?: number;
+  zone?: string;
+  days?: Schedule['days'];
+  checkpointEveryMs?: number;
+}
+
+export function inputOf(slots: Slot[], collections: Library, window: Window): PlanInput {
+  const { days, ...rest } = window;
   return {
     zone: 'UTC',
     seed: 1,
     from: 0,
     cursors: {},
     collections: new Map(Object.entries(collections)),
-    schedule: { slots },
-    ...window,
+    schedule: { slots, ...(days === undefined ? {} : { days }) },
+    ...rest,
   };
+}
+
+/** Plans a generated channel from its beginning, or from where cursors have left it. */
+export function planned(
+  { zone, seed, from, schedule, library }: GeneratedChannel,
+  window: { from?: number; to: number; cursors?: Cursors },
+): PlanOutput {
+  const collections = new Map(Object.entries(library));
+  return plan({ zone, seed, from, cursors: {}, collections, schedule, ...window });
+}
+
+/** An offline stretch that was planned in two windows is two items. */
+export function joined(items: readonly PlanItem[]): PlanItem[] {
+  const result: PlanItem[] = [];
+  for (const item of items) {
+    const last = result.at(-1);
+    const same = last?.kind === 'offline' && item.kind === 'offline' && last.slot === item.slot;
+    if (same && last.guide === item.guide) result[result.length - 1] = { ...last, stop: item.stop };
+    else result.push(item);
+  }
+  return result;
+}
+
+/** "a0:00 f0:55 offline1:00": what is on when, in hours and minutes since an instant. */
+export function shown({ items }: PlanOutput, since = 0): string {
+  return items
+    .map((item) => `${item.kind === 'offline' ? 'offline' : item.media}${clock(item.start - since)}`)
+    .join(' ');
+}
+
+function clock(ms: number): string {
+  const seconds = Math.floor(ms / 1000) % 60;
+  const minutes = Math.floor(ms / minute) % 60;
+  const two = (n: number) => String(n).padStart(2, '0');
+  return `${Math.floor(ms / hour)}:${two(minutes)}${seconds === 0 ? '' : `:${two(seconds)}`}`;
 }
 
 export function programs({ items }: PlanOutput): ProgramItem[] {
@@ -56,7 +107,7 @@ export class Channel {
 
   constructor(
     public slots: Slot[],
-    public collections: Media,
+    public collections: Library,
     private readonly seed = 1,
   ) {}
 

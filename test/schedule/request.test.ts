@@ -47,34 +47,151 @@ describe('a plan request', () => {
     expect(planRequest(fresh)).toEqual(planRequest(good));
   });
 
+  it('may be the one that the contract shows', () => {
+    const evening = {
+      id: 'evening',
+      play: 'A',
+      order: 'chronological',
+      mode: 'flood',
+      start: '20:00',
+      late: 'wait',
+      rest: 'offline',
+      filler: {
+        pre: { from: 'F', order: 'custom', count: 1 },
+        mid: { from: 'F', count: 1, every: 'PT20M' },
+        post: { from: 'F', pad: 'PT30M' },
+        tail: { from: 'F' },
+        fallback: { from: 'G' },
+      },
+      guide: { title: 'Evening block', hide: false },
+    };
+    const days = [{ when: { weekdays: [6, 7], from: '12-01', to: '01-06' }, slots: [] }];
+    const collections = { ...good.collections, F: [], G: [] };
+    const { items } = planRequest({ ...good, collections, schedule: { slots: [evening], days } });
+    expect(items).toMatchObject([{ kind: 'offline', slot: 'evening' }]);
+  });
+
   it.each([
-    ['start', '20:00'],
-    ['late', 'wait'],
-    ['rest', 'offline'],
-    ['filler', { pre: { from: 'A', count: 1 } }],
-    ['guide', { title: 'Evening' }],
-    ['duration', 'PT1H'],
     ['colour', 'red'],
-  ])('is refused with the path of the key %s, which is not built', (key, value) => {
-    expect(refusal(withSlot({ [key]: value }))).toEqual([
-      `schedule.slots.0.${key}: this key is not known here`,
+    ['duration', 'PT1H'],
+    ['start', '24:00'],
+    ['start', '8:00'],
+    ['late', 'never'],
+    ['rest', 'next'],
+    ['order', 'sideways'],
+    ['parts', true],
+    ['guide.title', ''],
+    ['guide.colour', 'red'],
+    ['filler.pre.from', ''],
+    ['filler.pre.count', 0],
+    ['filler.pre.order', 'sideways'],
+    ['filler.pre.every', 'PT20M'],
+    ['filler.mid.every', 'PT0.5S'],
+    ['filler.mid.duration', '5 minutes'],
+    ['filler.tail.count', 2],
+    ['filler.fallback.pad', 'PT30M'],
+    ['filler.post.pad', 'PT25H'],
+    ['filler.middle', { from: 'A' }],
+  ])('is refused with the path of the wrong key %s: %j', (path, value) => {
+    const [key = '', kind, last] = path.split('.');
+    const whole =
+      last !== undefined
+        ? { [kind!]: { from: 'A', [last]: value } }
+        : kind === undefined
+          ? value
+          : { [kind]: value };
+    expect(paths(withSlot({ [key]: whole }))).toEqual([`schedule.slots.0.${path}`]);
+  });
+
+  it.each([
+    ['count', { count: 1, duration: 'PT1M' }, 'duration'],
+    ['count', { count: 1, pad: 'PT30M' }, 'pad'],
+    ['duration', { duration: 'PT1M', pad: 'PT30M' }, 'pad'],
+  ])('is refused for filler with a %s and something else', (_, amount, second) => {
+    const filler = { post: { from: 'A', ...amount } };
+    expect(paths(withSlot({ filler }))).toEqual([`schedule.slots.0.filler.post.${second}`]);
+  });
+
+  it.each(['pre', 'mid', 'tail', 'fallback'])('is refused for a second pad on one item, in %s', (kind) => {
+    const filler = { post: { from: 'A', pad: 'PT30M' }, [kind]: { from: 'A', pad: 'PT30M' } };
+    expect(refusal(withSlot({ filler }))).toEqual([
+      `schedule.slots.0.filler.${kind}.pad: this key is not known here`,
     ]);
   });
 
-  it.each(['season-episode', 'random', 'rotate'])(
-    'is refused for the order %s, which is not built',
-    (order) => {
-      expect(paths(withSlot({ order }))).toEqual(['schedule.slots.0.order']);
-    },
-  );
+  it('need not say where a pad comes from, but any other filler', () => {
+    expect(planRequest(withSlot({ filler: { post: { pad: 'PT30M' } } })).items).toHaveLength(1);
+    expect(paths(withSlot({ filler: { post: { count: 1 } } }))).toEqual([
+      'schedule.slots.0.filler.post.from',
+    ]);
+    expect(paths(withSlot({ filler: { tail: {} } }))).toEqual(['schedule.slots.0.filler.tail.from']);
+  });
 
-  it('is refused for the mode duration, which is not built, and for none', () => {
-    expect(paths(withSlot({ mode: 'duration' }))).toEqual(['schedule.slots.0.mode']);
+  it.each([
+    [undefined, ['schedule.slots.0.duration']],
+    ['PT0S', ['schedule.slots.0.duration']],
+    ['1h', ['schedule.slots.0.duration']],
+    ['P1M', ['schedule.slots.0.duration']],
+  ])('is refused for a slot that lasts %j', (duration, expected) => {
+    expect(paths(withSlot({ mode: 'duration', duration }))).toEqual(expected);
+  });
+
+  it('is refused for a slot without a mode', () => {
     expect(paths(withSlot({ mode: undefined }))).toEqual(['schedule.slots.0.mode']);
   });
 
-  it('is refused for day rules, which are not built', () => {
-    expect(paths({ ...good, schedule: { slots: [slot], days: [] } })).toEqual(['schedule.days']);
+  it.each([
+    ['weekdays', [0]],
+    ['weekdays', ['Monday']],
+    ['from', '13-01'],
+    ['from', '1-1'],
+    ['to', '12-32'],
+    ['months', [13]],
+    ['monthdays', [0]],
+    ['years', [2026]],
+  ])('is refused for days whose %s are %j', (key, value) => {
+    const days = [{ when: { [key]: value }, slots: [slot] }];
+    const [path] = paths({ ...good, schedule: { slots: [slot], days } });
+    expect(path).toContain(`schedule.days.0.when.${key}`);
+  });
+
+  it('may have slots of one id on different days, but not on one', () => {
+    const days = [{ when: {}, slots: [slot] }];
+    expect(planRequest({ ...good, schedule: { slots: [slot], days } }).items).toHaveLength(1);
+    const twice = [{ when: {}, slots: [slot, slot] }];
+    expect(paths({ ...good, schedule: { slots: [slot], days: twice } })).toEqual([
+      'schedule.days.0.slots.1.id',
+    ]);
+  });
+
+  it('may have no slots but on some days', () => {
+    const days = [{ when: { weekdays: [6] }, slots: [slot] }];
+    expect(planRequest({ ...good, schedule: { slots: [], days } }).items).toHaveLength(1);
+  });
+
+  it('may have playlists', () => {
+    const P = { playlist: [{ play: 'A', order: 'shuffle', count: 2, parts: 'together' }, { play: 'A' }] };
+    const request = { ...withSlot({ play: 'P' }), collections: { ...good.collections, P } };
+    expect(planRequest(request).items).toMatchObject([
+      { media: 'a1', why: { order: 'shuffle', member: 'A' } },
+    ]);
+  });
+
+  it.each([
+    [{ playlist: [{ play: 'B' }] }, 'collections.P.playlist.0.play: there is no collection "B"'],
+    [
+      { playlist: [{ play: 'P' }] },
+      'collections.P.playlist.0.play: "P" is a playlist, and a playlist cannot play another',
+    ],
+    [{ playlist: [{ play: 'A', count: 0 }] }, /^collections\.P\.playlist\.0\.count: /],
+    [{ playlist: [{ play: 'A', mode: 'one' }] }, 'collections.P.playlist.0.mode: this key is not known here'],
+    [{ playlist: 'A' }, /^collections\.P\.playlist: /],
+    [{ media: [] }, /^collections\.P\./],
+    ['A', /^collections\.P: /],
+  ])('is refused for the collection %j', (P, message) => {
+    const [line] = refusal({ ...good, collections: { ...good.collections, P } });
+    if (typeof message === 'string') expect(line).toBe(message);
+    else expect(line).toMatch(message);
   });
 
   it.each(['flood', 'one'])('is refused for a count in mode %s', (mode) => {
@@ -127,7 +244,7 @@ describe('a plan request', () => {
 
   it.each([
     ['PT1H30M', 5_400_000],
-    ['PT0.5S', 500],
+    ['PT2.5S', 2500],
     ['PT12.3450S', 12_345],
     ['PT1.1H', 3_960_000],
     ['P1DT1S', 86_401_000],
@@ -146,28 +263,29 @@ describe('a plan request', () => {
     expect(paths(withMedia({ [key]: value }))[0]).toContain(`collections.A.0.${key}`);
   });
 
-  it('is refused for cursors that no answer has returned', () => {
-    expect(paths({ ...good, cursors: { at: 3, slots: [{ order: 'shuffle' }], more: 1 } })).toEqual([
-      'cursors.at',
-      'cursors.slots.0.slot',
-      'cursors.slots.0.play',
-      'cursors.slots.0.cycle',
-      'cursors.slots.0.after',
-      'cursors.more',
-    ]);
+  it.each([3, 'here', [], null])('is refused for cursors that are %j', (cursors) => {
+    expect(paths({ ...good, cursors })).toEqual(['cursors']);
+  });
+
+  it('begins anew for cursors that no answer has returned', () => {
+    const cursors = { at: 3, slots: [{ order: 'shuffle' }], more: 1 };
+    expect(planRequest({ ...good, cursors })).toEqual(planRequest(good));
   });
 
   it('is told everything that is wrong at once', () => {
     const slots = [
-      { ...slot, start: '20:00' },
-      { ...slot, id: 't', play: 'B' },
+      { ...slot, start: "20 o'clock" },
+      { ...slot, id: 't', play: 'B', filler: { tail: { from: 'C' } } },
     ];
-    expect(paths({ ...good, zone: 'Mars', seed: 0.5, schedule: { slots }, until: 1 })).toEqual([
+    const days = [{ when: {}, slots: [{ ...slot, play: 'D' }] }];
+    expect(paths({ ...good, zone: 'Mars', seed: 0.5, schedule: { slots, days }, until: 1 })).toEqual([
       'zone',
       'seed',
       'schedule.slots.0.start',
       'until',
       'schedule.slots.1.play',
+      'schedule.slots.1.filler.tail.from',
+      'schedule.days.0.slots.0.play',
     ]);
   });
 

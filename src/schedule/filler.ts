@@ -1,0 +1,113 @@
+import type { Pick } from './orders/feed.ts';
+import type { Sheet } from './sheet.ts';
+import type { ReadySlot, Roll } from './slots.ts';
+import { shortestMs } from './stock.ts';
+import type { EpochMs, FillerKind, PlanMedia } from './types.ts';
+import type { ZoneClock } from './zone-clock.ts';
+
+/** What a programme is laid out in. */
+export interface Frame {
+  sheet: Sheet;
+  clock: ZoneClock;
+  slot: ReadySlot;
+  /** The number of its guide entry. */
+  guide: number | undefined;
+  /** What does not end by then has no place. */
+  limit: EpochMs;
+}
+
+/**
+ * Writes a programme with its filler: pre-rolls, the media in pieces with mid-rolls between them, post-rolls, and
+ * a pad. Says whether all but the pad ends by the limit; if it does not, only a part of it has been written.
+ */
+export function layProgramme(frame: Frame, pick: Pick): boolean {
+  const { sheet, slot, limit } = frame;
+  const mid = slot.roll('mid');
+  const post = slot.roll('post');
+  const breaks = mid === undefined ? [] : breaksOf(pick.media, pick.lengthMs, mid.everyMs);
+  rolls(frame, 'pre', slot.roll('pre'));
+  let inMs = 0;
+  for (const outMs of breaks) {
+    sheet.program(pick, inMs, outMs, slot.slot.id, frame.guide);
+    if (sheet.now > limit) return false;
+    rolls(frame, 'mid', mid);
+    inMs = outMs;
+  }
+  sheet.program(pick, inMs, pick.lengthMs, slot.slot.id, frame.guide);
+  if (breaks.length === 0) rolls(frame, 'post', mid);
+  if (post?.padMs === undefined) rolls(frame, 'post', post);
+  if (sheet.now > limit) return false;
+  if (post?.padMs !== undefined) pad(frame, post, post.padMs);
+  return true;
+}
+
+/** Writes a media without any filler. Says whether it ends by the limit. */
+export function layBare({ sheet, slot, guide, limit }: Frame, pick: Pick): boolean {
+  sheet.program(pick, 0, pick.lengthMs, slot.slot.id, guide);
+  return sheet.now <= limit;
+}
+
+/**
+ * Writes one item of filler into what is left before `until`: the next of a roll that fits, or else the next of
+ * the slot's fallback, cut to the end. Says whether there was any.
+ */
+export function fill(
+  { sheet, slot, guide }: Omit<Frame, 'clock' | 'limit'>,
+  kind: FillerKind,
+  roll: Roll | undefined,
+  until: EpochMs,
+): boolean {
+  const leftMs = until - sheet.now;
+  const pick = roll?.feed?.take(leftMs);
+  if (pick !== undefined) {
+    sheet.filler(kind, pick, pick.lengthMs, slot.slot.id, guide);
+    return true;
+  }
+  const fallback = slot.roll('fallback')?.feed?.take(Number.POSITIVE_INFINITY);
+  if (fallback === undefined) return false;
+  sheet.filler('fallback', fallback, Math.min(fallback.lengthMs, leftMs), slot.slot.id, guide);
+  return true;
+}
+
+/** As many as the roll says, but not more than the limit is passed. */
+function rolls(frame: Frame, kind: FillerKind, roll: Roll | undefined): void {
+  const { sheet, slot, guide, limit } = frame;
+  const feed = roll?.feed;
+  if (roll === undefined || feed === undefined) return;
+  const end = roll.durationMs === undefined ? Number.POSITIVE_INFINITY : sheet.now + roll.durationMs;
+  const most = roll.durationMs === undefined ? roll.count : Number.POSITIVE_INFINITY;
+  for (let played = 0; played < most && sheet.now <= limit; played++) {
+    const pick = feed.take(end - sheet.now);
+    if (pick === undefined) return;
+    sheet.filler(kind, pick, pick.lengthMs, slot.slot.id, guide);
+  }
+}
+
+/** Fills up to the next multiple of the pad on the local clock, but not beyond the limit. */
+function pad(frame: Frame, post: Roll, padMs: number): void {
+  const { sheet, clock, slot, guide, limit } = frame;
+  const until = Math.min(clock.nextMultiple(sheet.now, padMs), limit);
+  while (sheet.now < until) {
+    if (!fill(frame, 'post', post, until)) sheet.offline(until, slot.slot.id, guide);
+  }
+}
+
+/** Where a media is interrupted: at its chapters, or else every so often. Pieces are not too short to be aired. */
+function breaksOf({ chaptersMs = [] }: PlanMedia, lengthMs: number, everyMs: number | undefined): number[] {
+  const chapters = spaced(chaptersMs.toSorted((a, b) => a - b).map(Math.floor), lengthMs);
+  if (chapters.length > 0 || everyMs === undefined) return chapters;
+  const breaks: number[] = [];
+  for (let at = everyMs; at <= lengthMs - shortestMs; at += everyMs) breaks.push(at);
+  return breaks;
+}
+
+function spaced(points: readonly number[], lengthMs: number): number[] {
+  const kept: number[] = [];
+  let last = 0;
+  for (const point of points) {
+    if (point - last < shortestMs || lengthMs - point < shortestMs) continue;
+    kept.push(point);
+    last = point;
+  }
+  return kept;
+}
