@@ -5,6 +5,7 @@ import { checksOf, registerTasks } from './background.ts';
 import type { Config } from './config.ts';
 import { type OpenedDatabase, openDatabase } from './db/connection.ts';
 import { lockDataFolder } from './db/data-lock.ts';
+import { channelsShowingChanged } from './db/guide.ts';
 import { ensureShippedProfiles } from './db/profiles.ts';
 import { messageOf, StartError } from './errors.ts';
 import { EventLoopMonitor } from './event-loop.ts';
@@ -111,12 +112,6 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
 
   const worker = new WorkerPool(database.target, logOf('worker'));
   parts.add('worker thread', () => worker.stop());
-  const guide = new GuideService({
-    render: ({ now, signal }) =>
-      worker.renderGuide({ now, days: config.guide.days, language: config.guide.language }, signal),
-    log: logOf('guide'),
-  });
-
   const tasks = new TaskRunner({ log: logOf('tasks') });
   const playout = new PlayoutService({
     db,
@@ -125,16 +120,30 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     plan: (args) =>
       metrics.planned(args.replace === undefined ? 'extend' : 'rebuild', () => worker.plan(args)),
   });
-  playout.subscribe((channelId) => guide.invalidate(channelId));
   await playout.start();
   parts.add('timelines', () => playout.stop());
+
+  const guide = new GuideService({
+    lineup: () => playout.lineup(),
+    render: (request, signal) => worker.renderFragment(request, signal),
+    localise: (deflated, base) => worker.localise(deflated, base),
+    showingChanged: (changedSince) =>
+      channelsShowingChanged(db, { changedSince, from: Date.now() - 86_400_000 }),
+    config,
+    log: logOf('guide'),
+  });
+  playout.subscribe((channelId) => guide.invalidate(channelId));
+  parts.add('guide', () => guide.stop());
 
   const library = new LibraryService({
     db,
     log: logOf('library'),
     config: config.library,
     ffmpeg: config.ffmpeg,
-    onChange: () => playout.mediaChanged(),
+    onChange: () => {
+      playout.mediaChanged();
+      guide.mediaChanged();
+    },
   });
   await library.start();
   parts.add('library', () => library.stop());
@@ -160,7 +169,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
 
   const readiness = new Readiness({ checks: checksOf(config, database), log: logOf('health') });
   await readiness.check();
-  registerTasks(tasks, { config, playout, library, channels, readiness });
+  registerTasks(tasks, { config, playout, guide, library, channels, readiness });
   tasks.start();
   parts.add('tasks', () => tasks.stop());
   // What failed meanwhile need not wait for its turn.

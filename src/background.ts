@@ -2,6 +2,7 @@ import type { Config } from './config.ts';
 import type { OpenedDatabase } from './db/connection.ts';
 import { inHaste } from './db/patience.ts';
 import { findProgram } from './ffmpeg/find-program.ts';
+import type { GuideService } from './guide/guide-service.ts';
 import type { LibraryService } from './library/library-service.ts';
 import type { PlayoutService } from './playout/playout-service.ts';
 import type { Check, Readiness } from './readiness.ts';
@@ -16,17 +17,19 @@ export function registerTasks(
   parts: {
     config: Config;
     playout: PlayoutService;
+    guide: GuideService;
     library: LibraryService;
     channels: ChannelManager;
     readiness: Readiness;
   },
 ): void {
-  const { config, playout, library, channels, readiness } = parts;
+  const { config, playout, guide, library, channels, readiness } = parts;
   tasks.register({
     name: 'playout',
     everyMs: config.playout.extendEveryMs,
     run: (signal) => playout.extendAll(signal),
   });
+  tasks.register({ name: 'guide', everyMs: 60_000, run: () => guide.refresh() });
   tasks.register({ name: 'timelines', everyMs: 20_000, run: () => playout.advance() });
   tasks.register({
     name: 'health',

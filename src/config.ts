@@ -135,6 +135,9 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^[a-z]{2,3}$/, 'must be an ISO 639 code')
         .default('en'),
+      /** Media that joined the library within so many days before they air are marked as new. */
+      newDays: count(0, 365).default(0),
+      episodeIcon: z.enum(['still', 'poster']).default('still'),
     })
     .prefault({}),
   metrics: z

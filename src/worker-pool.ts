@@ -4,7 +4,8 @@ import { Piscina } from 'piscina';
 import type { ConnectTarget } from './db/connection.ts';
 import { patienceHere } from './db/patience.ts';
 import { FinalisingError, messageOf } from './errors.ts';
-import type { RenderedGuide, RenderOptions } from './guide/render.ts';
+import type { Packed } from './guide/packed.ts';
+import type { FragmentRequest, RenderedFragment } from './guide/render.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './playout/plan-channel.ts';
 import type { PlanTask, WorkerData } from './worker.ts';
 import { type Answer, opened } from './worker-answer.ts';
@@ -46,9 +47,17 @@ export class WorkerPool {
   }
 
   /** Whoever gives up by the signal ends the thread; the next task gets a new one. */
-  async renderGuide(options: RenderOptions, signal?: AbortSignal): Promise<RenderedGuide> {
-    const rendered = await this.#pool.run(options, { name: 'guide', signal: signal ?? null });
-    return opened(rendered as Answer<RenderedGuide>);
+  async renderFragment(
+    request: FragmentRequest,
+    signal?: AbortSignal,
+  ): Promise<RenderedFragment | undefined> {
+    const rendered = await this.#pool.run(request, { name: 'guide', signal: signal ?? null });
+    return opened(rendered as Answer<RenderedFragment | undefined>);
+  }
+
+  /** Writes an address into packed pieces of the guide. */
+  async localise(deflated: Uint8Array[], base: string): Promise<Packed[]> {
+    return (await this.#pool.run({ deflated, base }, { name: 'guideAddress' })) as Packed[];
   }
 
   /** Waits for the task that runs, but not for ever; what has not begun is given up. */

@@ -15,6 +15,7 @@ export interface NewChannel {
   name: string;
   group?: string | undefined;
   logoUrl?: string | null | undefined;
+  offlineTitle?: string | null | undefined;
   profileId: string;
   enabled?: boolean | undefined;
   zone?: string | undefined;
@@ -98,7 +99,7 @@ export async function createChannel(db: Database, channel: NewChannel): Promise<
 export async function updateChannel(db: Database, id: string, changes: ChannelChanges): Promise<Channel> {
   const operation = 'changing a channel';
   if (changes.schedule) await checkCollections(db, changes.schedule, operation);
-  const { number, name, group, logoUrl, profileId, enabled, zone, seed, schedule } = changes;
+  const { number, name, group, logoUrl, offlineTitle, profileId, enabled, zone, seed, schedule } = changes;
   try {
     const [updated] = await db
       .update(channels)
@@ -107,6 +108,7 @@ export async function updateChannel(db: Database, id: string, changes: ChannelCh
         name,
         group,
         logoUrl,
+        offlineTitle,
         profileId,
         enabled,
         zone,

@@ -1,4 +1,5 @@
 import { and, asc, count, desc, eq, gt, inArray, isNotNull, or, type SQL, sql } from 'drizzle-orm';
+import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery } from '../library/media.ts';
 import type { Database } from './connection.ts';
 import { media } from './schema.ts';
@@ -27,6 +28,7 @@ export interface KnownFile {
   state: MediaState;
   /** Whether it could be probed when it was last looked at. */
   probed: boolean;
+  artwork: Artwork | null;
   updatedAt: number;
 }
 
@@ -139,6 +141,8 @@ export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void>
         plot: fresh('plot'),
         genres: fresh('genres'),
         rating: fresh('rating'),
+        credits: fresh('credits'),
+        artwork: fresh('artwork'),
         updatedAt: fresh('updated_at'),
       },
     });
@@ -146,10 +150,21 @@ export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void>
 
 export type MediaDescription = Pick<
   NewMedia,
-  'kind' | 'title' | 'show' | 'season' | 'episode' | 'year' | 'aired' | 'plot' | 'genres' | 'rating'
+  | 'kind'
+  | 'title'
+  | 'show'
+  | 'season'
+  | 'episode'
+  | 'year'
+  | 'aired'
+  | 'plot'
+  | 'genres'
+  | 'rating'
+  | 'credits'
+  | 'artwork'
 >;
 
-/** Replaces what name and NFO say of a media file. */
+/** Replaces what name, NFO and the pictures beside it say of a media file. */
 export async function describeMedia(
   db: Database,
   id: string,
@@ -211,6 +226,7 @@ export async function* knownFiles(
         mtimeMs: media.mtimeMs,
         state: media.state,
         probed: sql<boolean>`${media.probe} is not null`,
+        artwork: media.artwork,
         updatedAt: media.updatedAt,
       })
       .from(media)

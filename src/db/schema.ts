@@ -14,7 +14,9 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
+import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery, MediaProbe } from '../library/media.ts';
+import type { Credits } from '../library/metadata.ts';
 import type { Cursors, ItemReason, Schedule } from '../schedule/types.ts';
 
 /** An instant: `timestamptz` with milliseconds in the database, epoch milliseconds in code. */
@@ -70,6 +72,9 @@ export const media = pgTable(
     plot: text(),
     genres: text().array().notNull().default(sql`'{}'::text[]`),
     rating: text(),
+    credits: jsonb().$type<Credits>(),
+    /** Pictures that lie beside it; null when there are none. */
+    artwork: jsonb().$type<Artwork>(),
     addedAt: instant('added_at').notNull().default(now),
     updatedAt: instant('updated_at').notNull().default(now),
   },
@@ -120,6 +125,8 @@ export const channels = pgTable('channels', {
   name: text().notNull(),
   group: text('group_title').notNull().default(''),
   logoUrl: text('logo_url'),
+  /** What the guide shows while it is off air; null is its name. */
+  offlineTitle: text('offline_title'),
   /** The channel's id in M3U and XMLTV. Made once, never changed: players key their mappings by it. */
   guideId: text('guide_id').notNull().unique(),
   profileId: uuid('profile_id')

@@ -11,5 +11,7 @@ export interface GuideChannel {
   /** The channel's id in M3U and XMLTV. */
   guideId: string;
   enabled: boolean;
+  /** What it is called while it is off air, if not by its name. */
+  offlineTitle?: string | undefined;
   profile: { spec: ProfileSpec };
 }

@@ -1,89 +1,137 @@
-import { promisify } from 'node:util';
-import { gzip as gzipCallback } from 'node:zlib';
+import { createHash } from 'node:crypto';
 import type { Database } from '../db/connection.ts';
-import { answers, listGuideChannels, readGuideRows } from '../db/guide.ts';
+import {
+  answers,
+  getGuideChannel,
+  learnFirstAirings,
+  readGuideRows,
+  type TimedChannel,
+} from '../db/guide.ts';
 import { messageOf } from '../errors.ts';
 import type { EpochMs } from '../schedule/types.ts';
-import type { GuideChannel } from './guide-channel.ts';
-import { foldProgrammes, type GuideWindow, gridFloor, gridMs } from './programmes.ts';
-import { entityTag } from './validators.ts';
-import { programmeElements, xmltvDocument } from './xmltv.ts';
+import { countOpen, openBase, type Packed, pack, unpack, withBase, writtenBase } from './packed.ts';
+import { foldProgrammes, longestRunMs, type Programme } from './programmes.ts';
+import { pieceFloor, pieceMs, renderWindow } from './window.ts';
+import { programmeElement } from './xmltv.ts';
 
-const gzip = promisify(gzipCallback);
-
-/** At least so much of the past is in the guide. */
-const pastMs = 2 * 3_600_000;
-
-export interface RenderOptions {
+/** What to write of one channel. */
+export interface FragmentRequest {
+  channelId: string;
   now: EpochMs;
   /** How far ahead the guide reaches. */
   days: number;
   /** ISO 639 code of titles and descriptions. */
   language: string;
+  newDays: number;
+  episodeIcon: 'poster' | 'still';
+  /** The server's one address; undefined when it depends on who asks. */
+  base: string | undefined;
+  /** Addresses by which the guide is asked for, to be written for each of them at once. */
+  bases: readonly string[];
+  /** Pieces that are there already, and need not be packed again: hashes by start. */
+  known: ReadonlyMap<EpochMs, string>;
 }
 
-/** The guide as text. Nothing else is in the arrays' buffers, so that they can be moved from thread to thread. */
-export interface RenderedGuide {
-  body: Uint8Array<ArrayBuffer>;
-  gzip: Uint8Array<ArrayBuffer>;
-  /** Of `body`, with quotes. */
-  etag: string;
-  channels: number;
-  /** Channels whose programmes could not be written, and why. */
-  problems: { channelId: string; message: string }[];
+/** The programmes of one channel that start within one piece of time, in order. */
+export interface RenderedPiece {
+  start: EpochMs;
+  /** When its last programme ends. */
+  reaches: EpochMs;
+  /** Of its text, without an address. */
+  hash: string;
+  /** Undefined when it is known. */
+  content: RenderedContent | undefined;
+}
+
+export interface RenderedContent {
+  packed: Packed;
+  /** How often it leaves the server's address open. */
+  open: number;
+  /** With each of the request's addresses in it; empty when it leaves none open. */
+  local: ReadonlyMap<string, Packed>;
+}
+
+export interface RenderedFragment {
+  pieces: RenderedPiece[];
+  /** Why the channel's programmes could not be written: it is shown as off air instead. */
+  problem: string | undefined;
 }
 
 /**
- * Reads the timelines of all enabled channels and writes them as XMLTV. A channel that cannot be written is
- * shown under its name only. Throws when the database is away.
+ * Reads the timeline of a channel and writes it as XMLTV. A timeline that cannot be written is shown as off air.
+ * Undefined when the channel is gone. Throws when the database is away.
  *
- * Made for a worker thread: the text of 100 channels over two weeks is tens of megabytes.
+ * Made for a worker thread: two weeks are half a megabyte of text and more.
  */
-export async function renderGuide(db: Database, options: RenderOptions): Promise<RenderedGuide> {
-  const window = guideWindow(options);
-  const problems: RenderedGuide['problems'] = [];
-  const channels = await listGuideChannels(db);
-  const body = await bytesOf(xmltvDocument(channels, programmesOf));
-  const packed = await gzip(body, { level: 6, chunkSize: 1 << 20 });
-  return {
-    body,
-    gzip: new Uint8Array(packed),
-    etag: entityTag(body),
-    channels: channels.length,
-    problems,
-  };
-
-  async function programmesOf(channel: GuideChannel): Promise<string> {
-    try {
-      const rows = await readGuideRows(db, channel.id, { from: window.from - gridMs, to: window.to });
-      return programmeElements(channel, foldProgrammes(rows, window), options.language);
-    } catch (error) {
-      if (!(await answers(db))) throw error;
-      problems.push({ channelId: channel.id, message: messageOf(error) });
-      return programmeElements(channel, foldProgrammes([], window), options.language);
-    }
+export async function renderFragment(
+  db: Database,
+  request: FragmentRequest,
+): Promise<RenderedFragment | undefined> {
+  const channel = await getGuideChannel(db, request.channelId);
+  if (channel === undefined) return undefined;
+  const write = (programmes: readonly Programme[]) => piecesOf(channel, programmes, request);
+  try {
+    return { pieces: write(await programmesOf(db, channel, request)), problem: undefined };
+  } catch (error) {
+    if (!(await answers(db))) throw error;
+    return { pieces: write(foldProgrammes([], renderWindow(request))), problem: messageOf(error) };
   }
 }
 
-/** Its bounds move by whole steps, so that the document does not change because a minute has passed. */
-function guideWindow({ now, days }: RenderOptions): GuideWindow {
-  return { now, from: gridFloor(now - pastMs), to: gridFloor(now + days * 86_400_000) + gridMs };
+/** Writes an address into packed texts, and packs them again. */
+export function localise(deflated: readonly Uint8Array[], base: string): Packed[] {
+  const written = writtenBase(base);
+  return deflated.map((each) => pack(withBase(unpack(each), written)));
 }
 
-/** Written straight into one buffer that doubles: what is reserved and not yet written takes no memory. */
-async function bytesOf(fragments: AsyncIterable<string>): Promise<Uint8Array<ArrayBuffer>> {
-  const encoder = new TextEncoder();
-  let bytes = new Uint8Array(1 << 20);
-  let size = 0;
-  for await (const fragment of fragments) {
-    // No UTF-16 unit becomes more than three bytes.
-    const needed = size + 3 * fragment.length;
-    if (needed > bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * bytes.length));
-      larger.set(bytes.subarray(0, size));
-      bytes = larger;
+async function programmesOf(
+  db: Database,
+  channel: TimedChannel,
+  request: FragmentRequest,
+): Promise<Programme[]> {
+  const window = renderWindow(request);
+  const { rows, media } = await readGuideRows(db, channel.id, {
+    from: window.from - longestRunMs,
+    to: window.to,
+  });
+  const newSince = window.from - request.newDays * 86_400_000;
+  const asked = media.filter(
+    ({ aired, addedAt }) => aired === null || (request.newDays > 0 && addedAt > newSince),
+  );
+  await learnFirstAirings(db, asked);
+  return foldProgrammes(rows, window, channel.titles);
+}
+
+function piecesOf(
+  channel: TimedChannel,
+  programmes: readonly Programme[],
+  request: FragmentRequest,
+): RenderedPiece[] {
+  const { base, language, newDays, episodeIcon } = request;
+  const written = base === undefined ? openBase : writtenBase(base).toString();
+  const options = { base: written, language, newDays, episodeIcon };
+  const first = renderWindow(request).from;
+  const pieces: RenderedPiece[] = [];
+  for (let at = 0; at < programmes.length; ) {
+    // What began before the first piece, and goes on, belongs to it.
+    const start = Math.max(pieceFloor(programmes[at]!.start), first);
+    let text = '';
+    let reaches = start;
+    for (; at < programmes.length && programmes[at]!.start < start + pieceMs; at++) {
+      const programme = programmes[at]!;
+      text += programmeElement(channel, programme, options);
+      reaches = programme.stop;
     }
-    size += encoder.encodeInto(fragment, bytes.subarray(size)).written;
+    pieces.push(pieceOf(Buffer.from(text), start, reaches, request));
   }
-  return bytes.subarray(0, size);
+  return pieces;
+}
+
+function pieceOf(text: Buffer, start: EpochMs, reaches: EpochMs, request: FragmentRequest): RenderedPiece {
+  const hash = createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  if (request.known.get(start) === hash) return { start, reaches, hash, content: undefined };
+  const open = countOpen(text);
+  const bases = open === 0 ? [] : request.bases;
+  const local = new Map(bases.map((base) => [base, pack(withBase(text, writtenBase(base)))]));
+  return { start, reaches, hash, content: { packed: pack(text), open, local } };
 }

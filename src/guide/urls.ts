@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { ArtworkKind } from '../library/artwork.ts';
 
 export interface RequestOrigin {
   /** The setting; it wins over everything a request says. */
@@ -34,6 +35,14 @@ export function streamUrl(base: string, channelId: string): string {
 
 export function guideUrl(base: string): string {
   return `${base}/iptv/xmltv.xml`;
+}
+
+/**
+ * A picture of a media, below the base. The ending is that of the file: Kodi takes the type of a picture from its
+ * address. Without a kind, it is the one that stands for the media.
+ */
+export function artworkPath(mediaId: string, ending: string, kind?: ArtworkKind): string {
+  return `/iptv/artwork/${mediaId}${kind === undefined ? '' : `/${kind}`}${ending}`;
 }
 
 /** Proxies append to these headers: the first value is the client's side. */

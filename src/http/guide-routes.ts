@@ -1,6 +1,10 @@
+import { ReadableStream } from 'node:stream/web';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Context, Hono } from 'hono';
 import type { Config } from '../config.ts';
-import type { GuideService } from '../guide/guide-service.ts';
+import { UnavailableError } from '../errors.ts';
+import type { GuideBody, GuideDocument } from '../guide/guide-document.ts';
+import type { GuideSelection, GuideService } from '../guide/guide-service.ts';
 import { renderPlaylist } from '../guide/playlist.ts';
 import { baseUrl } from '../guide/urls.ts';
 import { entityTag, isNotModified } from '../guide/validators.ts';
@@ -21,7 +25,7 @@ export function guideRoutes(deps: {
       'content-type': 'audio/x-mpegurl; charset=utf-8',
       'cache-control': 'no-cache',
       'access-control-allow-origin': '*',
-      vary: 'Host, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix',
+      vary: dependsOn,
       etag: entityTag(body),
     };
     if (isNotModified(conditions(c), { etags: [headers.etag] })) return c.body(null, 304, headers);
@@ -29,45 +33,93 @@ export function guideRoutes(deps: {
   });
 
   app.get('/xmltv.xml', async (c) => {
-    const snapshot = await deps.guide.snapshot();
-    const zipped = /\bgzip\b/.test(c.req.header('accept-encoding') ?? '');
-    const headers = {
-      'content-type': 'application/xml; charset=utf-8',
-      'cache-control': 'no-cache',
-      'access-control-allow-origin': '*',
-      vary: 'Accept-Encoding',
-      etag: zipped ? snapshot.gzipEtag : snapshot.etag,
-      'last-modified': new Date(snapshot.lastModified).toUTCString(),
-    };
-    const etags = [snapshot.etag, snapshot.gzipEtag];
-    if (isNotModified(conditions(c), { etags, lastModified: snapshot.lastModified })) {
-      return c.body(null, 304, headers);
-    }
-    const body = zipped ? snapshot.gzip : snapshot.body;
-    return c.body(new Uint8Array(body.buffer, body.byteOffset, body.length), 200, {
-      ...headers,
-      ...(zipped ? { 'content-encoding': 'gzip' } : {}),
-      'content-length': String(body.length),
-    });
+    const encoding = acceptsGzip(c.req.header('accept-encoding')) ? 'gzip' : 'identity';
+    return await sendGuide(c, 'application/xml; charset=utf-8', encoding);
   });
 
-  app.get('/xmltv.xml.gz', async (c) => {
-    const snapshot = await deps.guide.snapshot();
+  /** For players that know a compressed guide by its address: the same file, and nothing to be undone on the way. */
+  app.get('/xmltv.xml.gz', (c) => sendGuide(c, 'application/gzip', 'file'));
+
+  async function sendGuide(
+    c: Context<HttpEnvironment>,
+    type: string,
+    encoding: 'identity' | 'gzip' | 'file',
+  ): Promise<Response> {
+    const base = originOf(c, deps.config);
+    const { document, lastModified } = await deps.guide.snapshot(selectionOf(c));
+    const etag = document.etag(base);
+    const gzipEtag = etag.replace(/"$/, '-gzip"');
     const headers = {
-      'content-type': 'application/gzip',
+      'content-type': type,
       'cache-control': 'no-cache',
       'access-control-allow-origin': '*',
-      etag: snapshot.gzipEtag,
-      'last-modified': new Date(snapshot.lastModified).toUTCString(),
+      vary: `${encoding === 'file' ? '' : 'Accept-Encoding, '}${dependsOn}`,
+      'last-modified': new Date(lastModified).toUTCString(),
     };
-    if (isNotModified(conditions(c), { etags: [snapshot.gzipEtag], lastModified: snapshot.lastModified })) {
-      return c.body(null, 304, headers);
+    const etags = encoding === 'file' ? [gzipEtag] : [etag, gzipEtag];
+    if (isNotModified(conditions(c), { etags, lastModified })) {
+      return c.body(null, 304, { ...headers, etag: encoding === 'identity' ? etag : gzipEtag });
     }
-    const body = snapshot.gzip;
-    return c.body(new Uint8Array(body.buffer, body.byteOffset, body.length), 200, headers);
-  });
+    const packed = encoding === 'identity' ? undefined : await packedGuide(document, base, encoding);
+    const body = packed ?? document.plain(base);
+    const all = {
+      ...headers,
+      etag: packed === undefined ? etag : gzipEtag,
+      'content-length': String(body.bytes),
+      ...(packed !== undefined && encoding === 'gzip' ? { 'content-encoding': 'gzip' } : {}),
+    };
+    if (c.req.method === 'HEAD') return c.body(null, 200, all);
+    return c.body(ReadableStream.from(body.chunks) as ReadableStream, 200, all);
+  }
 
   return app;
+}
+
+/** What the server's address in an answer depends on. */
+const dependsOn = 'Host, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix';
+/** Who can take the guide uncompressed does not wait longer for it to be compressed for an address that is new. */
+const packingWaitMs = 1_000;
+
+/** Undefined when it takes too long or fails, and is not what was asked for by name. It goes on by itself. */
+async function packedGuide(
+  document: GuideDocument,
+  base: string,
+  encoding: 'gzip' | 'file',
+): Promise<GuideBody | undefined> {
+  const packing = document.gzip(base);
+  if (encoding === 'file') return await packing;
+  const late = new AbortController();
+  try {
+    return await Promise.race([packing, delay(packingWaitMs, undefined, { signal: late.signal })]);
+  } catch (error) {
+    if (error instanceof UnavailableError) return undefined;
+    throw error;
+  } finally {
+    late.abort();
+  }
+}
+
+/** `?days=3&channels=5,5.1`. Throws InvalidError. */
+function selectionOf(c: Context): GuideSelection {
+  const { days, channels } = c.req.query();
+  return {
+    // What is no number is no number of days either.
+    days: days === undefined ? undefined : /^\d{1,3}$/.test(days) ? Number(days) : Number.NaN,
+    channels: channels
+      ?.split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
+  };
+}
+
+/** RFC 9110 12.5.3, as far as it is about gzip. */
+function acceptsGzip(header: string | undefined): boolean {
+  for (const part of (header ?? '').split(',')) {
+    const [coding, ...parameters] = part.split(';').map((each) => each.trim().toLowerCase());
+    if (coding !== 'gzip' && coding !== 'x-gzip') continue;
+    return !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  }
+  return false;
 }
 
 /** The address under which this client reaches the server. */

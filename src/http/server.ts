@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { inHaste } from '../db/patience.ts';
 import { messageOf, StartError } from '../errors.ts';
 import { type ApiDeps, apiRoutes } from './api/api.ts';
+import { artworkRoutes } from './artwork-routes.ts';
 import type { HttpEnvironment } from './environment.ts';
 import { guideRoutes } from './guide-routes.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -19,6 +20,7 @@ const graceMs = 1_000;
 
 type Deps = ApiDeps &
   Parameters<typeof guideRoutes>[0] &
+  Parameters<typeof artworkRoutes>[0] &
   Parameters<typeof streamRoutes>[0] &
   Parameters<typeof healthRoutes>[0] &
   Parameters<typeof metricsRoutes>[0] & { log: Logger; metrics: Parameters<typeof countAnswers>[0] };
@@ -45,6 +47,7 @@ export function httpApp(deps: Deps): OpenAPIHono<HttpEnvironment> {
   app.route('/health', healthRoutes(deps));
   app.route('/metrics', metricsRoutes(deps));
   app.route('/iptv', guideRoutes(deps));
+  app.route('/iptv', artworkRoutes(deps));
   app.route('/iptv', streamRoutes(deps));
   app.route('/api', apiRoutes(deps));
   return app;

@@ -113,7 +113,8 @@ function showOf(before: string, folders: readonly string[]): { show?: string } {
   return show === '' ? {} : { show };
 }
 
-function seasonOf(folder: string | undefined): number | undefined {
+/** The season that a folder is named for; undefined for a folder of anything else. */
+export function seasonOf(folder: string | undefined): number | undefined {
   if (folder === undefined) return undefined;
   if (/^specials?$/i.test(folder)) return 0;
   const match = /^(?:season|series|staffel|saison|s)[ ._-]*(\d{1,4})(?![a-z\d])/i.exec(folder);

@@ -11,4 +11,17 @@ export interface MediaMetadata {
   plot?: string;
   genres?: string[];
   rating?: string;
+  credits?: Credits;
+}
+
+/** Who made it, each kind in the order in which they are named. */
+export interface Credits {
+  directors?: string[];
+  actors?: Actor[];
+  writers?: string[];
+}
+
+export interface Actor {
+  name: string;
+  role?: string;
 }

@@ -3,7 +3,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { decodeXML } from 'entities';
 import { XMLParser } from 'fast-xml-parser';
 import { messageOf } from '../errors.ts';
-import type { MediaMetadata } from './metadata.ts';
+import type { Actor, Credits, MediaMetadata } from './metadata.ts';
 
 /** What a Kodi NFO says; every field may be missing. */
 export interface Nfo {
@@ -17,9 +17,12 @@ export interface Nfo {
   plot?: string;
   genres?: string[];
   rating?: string;
+  credits?: Credits;
 }
 
 const maxBytes = 1024 * 1024;
+/** Of each kind: directors, actors, writers. */
+const maxPeople = 30;
 const roots = { movie: 'movie', episodedetails: 'episode', tvshow: 'show' } as const;
 
 /** Entities are left alone and decoded below, the five of XML and numbers only: a DOCTYPE can define nothing. */
@@ -58,6 +61,7 @@ export function parseNfo(text: string): Nfo {
     plot: field('plot')?.slice(0, 10_000),
     genres: genres.length > 0 ? genres : undefined,
     rating: field('mpaa')?.slice(0, 100),
+    credits: creditsOf(element),
   }) as Nfo;
 }
 
@@ -65,9 +69,15 @@ export function parseNfo(text: string): Nfo {
 export function applyNfo(metadata: MediaMetadata, nfo: Nfo): MediaMetadata {
   const { kind, title, show, season, episode, aired, year, plot, genres, rating } = nfo;
   if (kind === 'show') {
-    return metadata.kind === 'movie' ? metadata : { ...metadata, ...given({ show, genres, rating }) };
+    const { credits } = nfo;
+    return metadata.kind === 'movie'
+      ? metadata
+      : { ...metadata, ...given({ show, genres, rating, credits }) };
   }
-  const common = given({ title, aired, year, plot, genres, rating });
+  // A show's cast holds for its episodes too, where these name none.
+  const credits =
+    kind === 'movie' || nfo.credits === undefined ? nfo.credits : { ...metadata.credits, ...nfo.credits };
+  const common = given({ title, aired, year, plot, genres, rating, credits });
   if (kind === 'movie') {
     return { kind, title: metadata.title, ...given({ year: metadata.year }), ...common };
   }
@@ -170,6 +180,36 @@ function listOf(value: unknown): string[] {
   const values = Array.isArray(value) ? value : [value];
   const genres = values.flatMap((one) => textOf(one)?.split(/\s+\/\s+|\s*[|,]\s*/) ?? []);
   return [...new Set(genres.filter((genre) => genre !== ''))].slice(0, 50);
+}
+
+/** Kodi calls the writers credits. Undefined when nobody is named. */
+function creditsOf(element: object): Credits | undefined {
+  const people = (name: string) => namesOf(fieldOf(element, name));
+  const credits = withoutUndefined({
+    directors: people('director'),
+    actors: actorsOf(fieldOf(element, 'actor')),
+    writers: people('credits'),
+  });
+  return Object.keys(credits).length > 0 ? (credits as Credits) : undefined;
+}
+
+function namesOf(value: unknown): string[] | undefined {
+  const values = Array.isArray(value) ? value : [value];
+  const names = values.flatMap((one) => textOf(one)?.split(/\s+\/\s+/) ?? []);
+  const found = [...new Set(names.map((name) => name.slice(0, 200)))].filter((name) => name !== '');
+  return found.length > 0 ? found.slice(0, maxPeople) : undefined;
+}
+
+function actorsOf(value: unknown): Actor[] | undefined {
+  const found: Actor[] = [];
+  for (const one of Array.isArray(value) ? value : [value]) {
+    const name = textOf(fieldOf(one, 'name'))?.slice(0, 200);
+    if (name === undefined) continue;
+    const role = textOf(fieldOf(one, 'role'))?.slice(0, 200);
+    found.push({ name, ...(role !== undefined && { role }) });
+    if (found.length === maxPeople) break;
+  }
+  return found.length > 0 ? found : undefined;
 }
 
 function countOf(text: string | undefined): number | undefined {

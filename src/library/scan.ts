@@ -14,6 +14,7 @@ import {
   upsertMedia,
 } from '../db/media.ts';
 import { messageOf, StorageError } from '../errors.ts';
+import { sameArtwork } from './artwork.ts';
 import type { Inspection } from './inspect.ts';
 import type { Inspector } from './inspector.ts';
 import { isMediaName } from './media-files.ts';
@@ -195,7 +196,9 @@ class Scan {
     }
     this.counts.unchanged++;
     if (known.state === 'unavailable') this.returned.push(known.id);
-    if (file.nfoMs > known.updatedAt - tickMs) this.work.push({ file, known, probe: false });
+    if (file.nfoMs > known.updatedAt - tickMs || !sameArtwork(file.artwork, known.artwork)) {
+      this.work.push({ file, known, probe: false });
+    }
   }
 
   private addWork(file: FoundFile, known: KnownFile | undefined, probe: boolean): void {
@@ -307,12 +310,12 @@ class Scan {
     startedAt: number,
   ): Promise<void> {
     const { db, log } = this.deps;
-    const { path, size, mtimeMs } = file;
+    const { path, size, mtimeMs, artwork = null } = file;
     if ('ignoredNfo' in inspection) {
       for (const reason of inspection.ignoredNfo) log.debug({ path, reason }, 'an NFO is ignored');
     }
     // Not when it is written down: an NFO that comes in between must count as newer.
-    const base = { libraryId: this.request.library.id, path, size, mtimeMs, updatedAt: startedAt };
+    const base = { libraryId: this.request.library.id, path, size, mtimeMs, artwork, updatedAt: startedAt };
     switch (inspection.kind) {
       case 'ready': {
         const { probe, metadata } = inspection;
@@ -336,7 +339,9 @@ class Scan {
         break;
       }
       case 'described':
-        if (known) await describeMedia(db, known.id, columnsOf(inspection.metadata), startedAt);
+        if (known) {
+          await describeMedia(db, known.id, { ...columnsOf(inspection.metadata), artwork }, startedAt);
+        }
         this.changed++;
         break;
       case 'changed':
@@ -368,8 +373,8 @@ class Scan {
   }
 }
 
-function columnsOf(metadata: MediaMetadata): MediaDescription {
-  const { kind, title, show, season, episode, year, aired, plot, genres, rating } = metadata;
+function columnsOf(metadata: MediaMetadata): Omit<MediaDescription, 'artwork'> {
+  const { kind, title, show, season, episode, year, aired, plot, genres, rating, credits } = metadata;
   return {
     kind,
     title,
@@ -381,5 +386,6 @@ function columnsOf(metadata: MediaMetadata): MediaDescription {
     plot: plot ?? null,
     genres: genres ?? [],
     rating: rating ?? null,
+    credits: credits ?? null,
   };
 }

@@ -1,7 +1,8 @@
 import type { Dirent, Stats } from 'node:fs';
-import { lstat, opendir, realpath, stat } from 'node:fs/promises';
+import { lstat, opendir, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { basename, dirname, extname } from 'node:path/posix';
+import { type Artwork, artworkOf, type FolderImages, imagesIn } from './artwork.ts';
 import { isIgnoredFolder, isInIgnoredFolder, isMediaName } from './media-files.ts';
 
 export interface FoundFile {
@@ -13,6 +14,8 @@ export interface FoundFile {
   changedMs: number;
   /** When the newest NFO that belongs to it last changed; 0 without one. */
   nfoMs: number;
+  /** The pictures that lie beside it. */
+  artwork: Artwork | undefined;
 }
 
 export interface WalkOptions {
@@ -33,6 +36,8 @@ interface Folder {
   /** Its absolute path without links. */
   real: string;
   showNfoMs: number;
+  /** The pictures of the folder above it. */
+  above: FolderImages;
 }
 
 /** So many files are looked at in parallel. */
@@ -49,7 +54,7 @@ export async function* walk(options: WalkOptions): AsyncGenerator<FoundFile[]> {
   const linked: Folder[] = [];
   const read = new Set<string>();
   for (const scope of options.scopes) {
-    if (scope === '') folders.push({ path: '', real: realRoot, showNfoMs: 0 });
+    if (scope === '') folders.push({ path: '', real: realRoot, showNfoMs: 0, above: noImages });
     else yield* enterScope(scope, realRoot, folders, options);
   }
   for (;;) {
@@ -90,8 +95,10 @@ async function* enterScope(
   // What lies behind a linked folder is left to a walk of everything, which knows whether it is a double.
   if (real !== join(realRoot, folder)) return;
   const showNfoMs = await inheritedShowNfo(options.root, folder);
+  const images = await listImages(options.root, folder);
   if (entry.isDirectory()) {
-    if (!isIgnoredFolder(name)) folders.push({ path: scope, real: join(realRoot, scope), showNfoMs });
+    const real = join(realRoot, scope);
+    if (!isIgnoredFolder(name)) folders.push({ path: scope, real, showNfoMs, above: images });
     return;
   }
   if (!isMediaName(name)) return;
@@ -100,7 +107,17 @@ async function* enterScope(
   const stem = join(options.root, folder, basename(name, extname(name)));
   const nfos = [`${stem}.nfo`, join(options.root, folder, 'movie.nfo')];
   const nfoMs = Math.max(showNfoMs, ...(await Promise.all(nfos.map(changedMs))));
-  yield [foundFile(scope, target.stats, nfoMs)];
+  const parent = dirname(folder) === '.' ? '' : dirname(folder);
+  const above = folder === '' ? noImages : await listImages(options.root, parent);
+  yield [foundFile(scope, target.stats, nfoMs, artworkOf(scope, images, above))];
+}
+
+const noImages: FolderImages = new Map();
+
+/** None when the folder cannot be read: then its media are not found either. */
+async function listImages(root: string, folder: string): Promise<FolderImages> {
+  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []);
+  return imagesIn(folder, withoutFolders(entries));
 }
 
 async function inheritedShowNfo(root: string, folder: string): Promise<number> {
@@ -122,13 +139,14 @@ async function* readFolder(
   const nfoOf = async (name: string) => (nfoNames.has(name) ? await changedMs(join(absolute, name)) : 0);
   const showNfoMs = Math.max(folder.showNfoMs, await nfoOf('tvshow.nfo'));
   const movieNfoMs = await nfoOf('movie.nfo');
+  const images = imagesIn(folder.path, withoutFolders(entries));
 
   const files: string[] = [];
   for (const entry of entries) {
     const path = folder.path === '' ? entry.name : `${folder.path}/${entry.name}`;
     if (entry.isDirectory()) {
       if (!isIgnoredFolder(entry.name)) {
-        queues.folders.push({ path, real: join(folder.real, entry.name), showNfoMs });
+        queues.folders.push({ path, real: join(folder.real, entry.name), showNfoMs, above: images });
       }
     } else if (entry.isFile()) {
       if (isMediaName(entry.name)) files.push(path);
@@ -136,7 +154,7 @@ async function* readFolder(
       const target = await follow(path, queues.realRoot, options);
       if (target?.stats.isFile() && isMediaName(entry.name)) files.push(path);
       if (target?.stats.isDirectory() && !isIgnoredFolder(entry.name)) {
-        queues.linked.push({ path, real: target.real, showNfoMs });
+        queues.linked.push({ path, real: target.real, showNfoMs, above: images });
       }
     }
   }
@@ -148,7 +166,8 @@ async function* readFolder(
           stat(join(options.root, path)).catch((error: unknown) => options.onSkipped?.(path, error)),
           nfoOf(`${basename(path, extname(path))}.nfo`),
         ]);
-        return stats && foundFile(path, stats, Math.max(nfoMs, showNfoMs, movieNfoMs));
+        const artwork = artworkOf(path, images, folder.above);
+        return stats && foundFile(path, stats, Math.max(nfoMs, showNfoMs, movieNfoMs), artwork);
       }),
     );
     yield batch.filter((file) => file !== undefined);
@@ -184,13 +203,18 @@ async function follow(
   return undefined;
 }
 
-function foundFile(path: string, stats: Stats, nfoMs: number): FoundFile {
+function* withoutFolders(entries: readonly Dirent[]): Generator<string> {
+  for (const entry of entries) if (!entry.isDirectory()) yield entry.name;
+}
+
+function foundFile(path: string, stats: Stats, nfoMs: number, artwork: Artwork | undefined): FoundFile {
   return {
     path,
     size: stats.size,
     mtimeMs: Math.floor(stats.mtimeMs),
     changedMs: Math.max(stats.mtimeMs, stats.ctimeMs),
     nfoMs,
+    artwork,
   };
 }
 

@@ -126,6 +126,16 @@ describe('the admin API', () => {
     expect(changed.body.guideId).toBe(created[0].guideId);
     expect((await server.api('DELETE', `/collections/${collection.id}`)).status).toBe(409);
 
+    const path = `/channels/${created[0].id}`;
+    const titled = await server.api('PATCH', path, { offlineTitle: ' Back at six ' });
+    expect(titled.body.offlineTitle).toBe('Back at six');
+    expect(await (await fetch(`${server.base}/iptv/xmltv.xml`)).text()).toContain('>Back at six<');
+    expect((await server.api('PATCH', path, { offlineTitle: '' })).status).toBe(422);
+    const picture = await fetch(`${server.base}/iptv/artwork/${created[0].id}.jpg`);
+    expect(await picture.json()).toMatchObject({ detail: 'There is no such picture.' });
+    const untitled = await server.api('PATCH', path, { offlineTitle: null });
+    expect(untitled.body).not.toHaveProperty('offlineTitle');
+
     const now = await server.api('GET', `/channels/${created[0].id}/now`);
     expect(now.body.status).toBe('no_content');
     for (const { id } of created) expect((await server.api('DELETE', `/channels/${id}`)).status).toBe(204);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
@@ -124,20 +124,63 @@ export function documentErrors(document: string): string[] {
   return nodes.length === 1 && nodes[0] && nameOf(nodes[0]) === 'tv' ? errors : ['its root is not one <tv>'];
 }
 
+/** The DTD itself, where xmltv-util is installed. */
+const officialDtd = '/usr/share/xmltv/xmltv.dtd';
+
 /** What xmllint says of it, where xmllint is installed; nothing when it has no complaint or is not there. */
 export function xmllintErrors(document: string): string {
+  return inFolder(document, (folder) => {
+    const dtds = ['rules.dtd', ...(existsSync(officialDtd) ? [officialDtd] : [])];
+    return dtds
+      .map((rules) =>
+        complaints(
+          'xmllint',
+          ['--nonet', '--noout', '--dtdvalid', rules, 'guide.xml'],
+          folder,
+          'libxml2-utils',
+        ),
+      )
+      .join('');
+  });
+}
+
+/**
+ * What tv_validate_file of xmltv-util says of it, which looks at more than the DTD does: ids that lead nowhere,
+ * channels without a programme, empty titles, times and episode numbers that cannot be. Nothing when it has no complaint
+ * or is not there.
+ */
+export function tvValidateErrors(document: string): string {
+  return inFolder(document, (folder) =>
+    complaints('tv_validate_file', ['--dtd-file', officialDtd, 'guide.xml'], folder, 'xmltv-util'),
+  );
+}
+
+function inFolder(document: string, look: (folder: string) => string): string {
   const folder = mkdtempSync(join(tmpdir(), 'aircheck-xmltv-'));
   try {
     writeFileSync(join(folder, 'rules.dtd'), dtd());
+    // What the document itself names.
+    if (existsSync(officialDtd)) copyFileSync(officialDtd, join(folder, 'xmltv.dtd'));
     writeFileSync(join(folder, 'guide.xml'), document);
-    const args = ['--nonet', '--noout', '--dtdvalid', 'rules.dtd', 'guide.xml'];
-    execFileSync('xmllint', args, { cwd: folder, stdio: 'pipe' });
-    return '';
-  } catch (error) {
-    const { code, stderr } = error as { code?: string; stderr?: Buffer };
-    return code === 'ENOENT' ? '' : String(stderr);
+    return look(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const missing = new Set<string>();
+
+function complaints(program: string, args: string[], cwd: string, package_: string): string {
+  try {
+    execFileSync(program, args, { cwd, stdio: 'pipe' });
+    return '';
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code?: string; stdout?: Buffer; stderr?: Buffer };
+    if (code !== 'ENOENT') return `${stdout}${stderr}`;
+    if (!missing.has(program))
+      console.warn(`${program} is not installed (${package_}): the guide is not shown to it`);
+    missing.add(program);
+    return '';
   }
 }
 

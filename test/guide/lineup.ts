@@ -6,7 +6,7 @@ import {
   type GuideRow,
   type GuideWindow,
 } from '../../src/guide/programmes.ts';
-import { programmeElements, xmltvDocument } from '../../src/guide/xmltv.ts';
+import { documentHead, documentTail, programmeElement } from '../../src/guide/xmltv.ts';
 
 export const minute = 60_000;
 export const hour = 60 * minute;
@@ -29,6 +29,7 @@ export function channel(given: Partial<GuideChannel> = {}): GuideChannel {
 
 export function media(given: Partial<GuideMedia> = {}): GuideMedia {
   return {
+    id: 'aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee',
     kind: 'other',
     title: 'A Title',
     show: null,
@@ -39,7 +40,10 @@ export function media(given: Partial<GuideMedia> = {}): GuideMedia {
     plot: null,
     genres: [],
     rating: null,
+    credits: null,
+    artwork: null,
     path: 'folder/a-file.mkv',
+    addedAt: 0,
     ...given,
   };
 }
@@ -50,6 +54,7 @@ export function row(startsAt: number, endsAt: number, given: Partial<GuideRow> =
     endsAt,
     kind: 'program',
     guide: 1,
+    slot: null,
     inMs: 0,
     outMs: endsAt - startsAt,
     media: media(),
@@ -61,17 +66,23 @@ export function guideWindow(now: number, hours = 48): GuideWindow {
   return { now, from: now - 2 * hour, to: now + hours * hour };
 }
 
+export const written = {
+  language: 'en',
+  base: 'http://tv.example.org',
+  newDays: 0,
+  episodeIcon: 'still' as 'poster' | 'still',
+};
+
 /** The whole document of channels and their rows. */
-export async function documentOf(
+export function documentOf(
   lineup: readonly (readonly [GuideChannel, readonly GuideRow[]])[],
   window: GuideWindow,
-): Promise<string> {
-  const rows = new Map(lineup);
-  const channels = lineup.map(([each]) => each);
-  const fragments = xmltvDocument(channels, async (each) =>
-    programmeElements(each, foldProgrammes(rows.get(each) ?? [], window), 'en'),
+  options: Partial<typeof written & { titles: ReadonlyMap<string, string> }> = {},
+): string {
+  const programmes = lineup.flatMap(([each, rows]) =>
+    foldProgrammes(rows, window, options.titles).map((programme) =>
+      programmeElement(each, programme, { ...written, ...options }),
+    ),
   );
-  let document = '';
-  for await (const fragment of fragments) document += fragment;
-  return document;
+  return documentHead(lineup.map(([each]) => each)) + programmes.join('') + documentTail;
 }

@@ -1,4 +1,5 @@
-// How the two strictest readers of a playlist read it.
+// How the two strictest readers of a playlist and of a guide read them.
+import { XMLParser } from 'fast-xml-parser';
 
 export interface ReadChannel {
   name: string;
@@ -84,4 +85,160 @@ function entries(playlist: string): { info: string; url: string }[] {
     }
   }
   return found;
+}
+
+/** A programme as a player understands it. Times are epoch milliseconds. */
+export interface ReadProgramme {
+  channel: string;
+  start: number;
+  stop: number;
+  title: string;
+  subTitle: string;
+  description: string;
+  season: number | undefined;
+  episode: number | undefined;
+  icon: string;
+  isMovie: boolean;
+  isSeries: boolean;
+  isRepeat: boolean;
+}
+
+interface XmlText {
+  '#text'?: string;
+  system?: string;
+}
+
+interface XmlProgramme {
+  start?: string;
+  stop?: string;
+  channel?: string;
+  title?: XmlText[];
+  'sub-title'?: XmlText[];
+  desc?: XmlText[];
+  category?: XmlText[];
+  icon?: { src: string }[];
+  'episode-num'?: XmlText[];
+  'previously-shown'?: unknown[];
+  new?: unknown[];
+}
+
+const guideParser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  parseTagValue: false,
+  alwaysCreateTextNode: true,
+  isArray: (_, path, __, isAttribute) =>
+    !isAttribute && /^tv\.(channel|programme)$|^tv\.(channel|programme)\./.test(String(path)),
+});
+
+interface XmlGuide {
+  tv: { channel?: { id: string; 'display-name': XmlText[] }[]; programme?: XmlProgramme[] };
+}
+
+/** Jellyfin: an offset counts only when it has five characters, and what follows it spoils the whole time. */
+export function readGuideAsJellyfin(document: string): ReadProgramme[] {
+  const { tv } = guideParser.parse(document) as XmlGuide;
+  return (tv.programme ?? []).map((programme) => {
+    const { season, episode } = jellyfinNumbers(programme['episode-num'] ?? []);
+    const categories = (programme.category ?? []).map((each) => each['#text']?.toLowerCase());
+    return {
+      ...common(programme),
+      start: jellyfinTime(programme.start ?? ''),
+      stop: jellyfinTime(programme.stop ?? ''),
+      season,
+      episode,
+      isMovie: categories.includes('movie'),
+      isSeries: episode !== undefined,
+      isRepeat: programme['previously-shown'] !== undefined && programme.new === undefined,
+    };
+  });
+}
+
+/** Kodi's pvr.iptvsimple: without a stop there is no programme, and a start is an id within its channel. */
+export function readGuideAsKodi(document: string): ReadProgramme[] {
+  const { tv } = guideParser.parse(document) as XmlGuide;
+  const found = new Map<string, ReadProgramme>();
+  for (const programme of tv.programme ?? []) {
+    const start = kodiTime(programme.start ?? '');
+    const stop = kodiTime(programme.stop ?? '');
+    if (start === undefined || stop === undefined) continue;
+    const { season, episode } = kodiNumbers(programme['episode-num'] ?? []);
+    const categories = (programme.category ?? []).map((each) => each['#text']);
+    found.set(`${programme.channel} ${start}`, {
+      ...common(programme),
+      ...{ start, stop, season, episode },
+      isMovie: categories.includes('Movie'),
+      isSeries: season !== undefined || episode !== undefined,
+      isRepeat: programme.new === undefined,
+    });
+  }
+  return [...found.values()];
+}
+
+/** The channels of a guide: id and names. */
+export function readGuideChannels(document: string): { id: string; names: string[] }[] {
+  const { tv } = guideParser.parse(document) as XmlGuide;
+  return (tv.channel ?? []).map((channel) => ({
+    id: channel.id,
+    names: channel['display-name'].map((name) => name['#text'] ?? ''),
+  }));
+}
+
+function common(programme: XmlProgramme) {
+  return {
+    channel: programme.channel ?? '',
+    title: programme.title?.[0]?.['#text'] ?? '',
+    subTitle: programme['sub-title']?.[0]?.['#text'] ?? '',
+    description: programme.desc?.[0]?.['#text'] ?? '',
+    icon: programme.icon?.[0]?.src ?? '',
+  };
+}
+
+function jellyfinTime(text: string): number {
+  const [, digits = '', offset = ''] = /^(\d{0,14}) ?(.*)$/.exec(text) ?? [];
+  if (digits.length !== 14 || /[a-z]/i.test(offset)) return Number.NaN;
+  const utc = utcOf(digits);
+  return offset.length === 5 ? utc - offsetMs(offset) : utc;
+}
+
+function kodiTime(text: string): number | undefined {
+  const match = /^(\d{14}) ([-+]\d{4})/.exec(text);
+  return match === null ? undefined : utcOf(match[1]!) - offsetMs(match[2]!);
+}
+
+function utcOf(digits: string): number {
+  const part = (from: number, to: number) => Number(digits.slice(from, to));
+  return Date.UTC(part(0, 4), part(4, 6) - 1, part(6, 8), part(8, 10), part(10, 12), part(12, 14));
+}
+
+function offsetMs(offset: string): number {
+  const sign = offset.startsWith('-') ? -1 : 1;
+  return sign * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(3, 5))) * 60_000;
+}
+
+/** Jellyfin does not look at "onscreen". */
+function jellyfinNumbers(numbers: readonly XmlText[]) {
+  const text = numbers.find(({ system }) => system === 'xmltv_ns')?.['#text'];
+  const [season = '', episode = ''] = (text ?? '').split('.').map((part) => part.split('/')[0]);
+  return { season: plusOne(season), episode: plusOne(episode) };
+}
+
+function plusOne(text: string | undefined): number | undefined {
+  return text === undefined || text.trim() === '' ? undefined : Number(text) + 1;
+}
+
+/** Kodi scans whole numbers with dots between them, and takes a part such as "0/1" for more of the episode. */
+function kodiNumbers(numbers: readonly XmlText[]) {
+  for (const { system, '#text': text = '' } of numbers) {
+    if (system === 'xmltv_ns') {
+      const [, season, episode, part] = /^(\d+)\.(\d+)\.(\d+)?/.exec(text) ?? [];
+      if (part !== undefined) return { season: undefined, episode: undefined };
+      if (episode !== undefined) return { season: Number(season) + 1, episode: Number(episode) + 1 };
+    }
+    const [, season, episode] = /^(?:S(\d+))?E(\d+)/i.exec(text) ?? [];
+    if (system === 'onscreen' && episode !== undefined) {
+      return { season: season === undefined ? undefined : Number(season), episode: Number(episode) };
+    }
+  }
+  return { season: undefined, episode: undefined };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldProgrammes, type GuideRow, type Programme } from '../../src/guide/programmes.ts';
+import { foldProgrammes, type GuideRow, longestRunMs, type Programme } from '../../src/guide/programmes.ts';
 import { evening, guideWindow, hour, media, minute, row } from './lineup.ts';
 
 const window = guideWindow(evening, 30);
@@ -17,7 +17,7 @@ function timeline(...parts: [minutes: number, given?: Partial<GuideRow>][]): Gui
 }
 
 function titles(programmes: Programme[]): [string | undefined, number][] {
-  return programmes.map(({ media: shown, start }) => [shown?.title, (start - window.from) / minute]);
+  return programmes.map(({ media: [shown], start }) => [shown?.title, (start - window.from) / minute]);
 }
 
 describe('folding rows into programmes', () => {
@@ -88,7 +88,7 @@ describe('folding rows into programmes', () => {
     const folded = foldProgrammes([], { ...window, now: evening + hour });
     expect(folded[0]?.start).toBe(evening);
     expect(folded.at(-1)?.stop).toBe(window.to);
-    expect(folded.every((programme) => programme.media === undefined)).toBe(true);
+    expect(folded.every(({ kind, media: shown }) => kind === 'off-air' && shown.length === 0)).toBe(true);
   });
 
   it('does not invent a programme behind a timeline that reaches far enough', () => {
@@ -102,6 +102,90 @@ describe('folding rows into programmes', () => {
       ['A Title', -7 * 60],
       [undefined, 60],
     ]);
+  });
+
+  it('shows the run of a slot that has a title as one entry, with everything that airs in it', () => {
+    const [one, two] = [media({ title: 'One' }), media({ title: 'Two' })];
+    const folded = foldProgrammes(
+      timeline(
+        [5, { guide: 7, slot: 'afternoon', kind: 'filler' }],
+        [60, { guide: 7, slot: 'evening', media: one }],
+        [5, { guide: 7, slot: 'evening', kind: 'filler' }],
+        [30, { guide: 7, slot: 'evening', media: two }],
+        [30, { guide: 7, slot: 'evening', media: one }],
+        [60, { guide: 8, slot: 'night' }],
+      ),
+      window,
+      new Map([
+        ['afternoon', 'Afternoon block'],
+        ['evening', 'Evening block'],
+      ]),
+    );
+    expect(folded[0]).toMatchObject({ title: 'Evening block', media: [one, two], lengthMs: 120 * minute });
+    expect(folded[0]!.stop - folded[0]!.start).toBe(130 * minute);
+    expect(folded[1]!.title).toBeUndefined();
+  });
+
+  it('shows a run without an end in pieces whose starts never move, each with what airs in it', () => {
+    const titles = new Map([['all-day', 'All day']]);
+    const rows = Array.from({ length: 40 }, (_, index) =>
+      row(evening + (index * 2 - 30) * hour, evening + (index * 2 - 28) * hour, {
+        guide: 1,
+        slot: 'all-day',
+        media: media({ title: `${index}` }),
+      }),
+    );
+    const at = (later: number) => {
+      const moved = { now: evening + later, from: evening - 2 * hour, to: evening + 40 * hour };
+      // As they are read: from half a day before the window on.
+      return foldProgrammes(
+        rows.filter((each) => each.endsAt > moved.from - longestRunMs + later),
+        moved,
+        titles,
+      );
+    };
+    const folded = at(0);
+    expect(folded.map(({ start }) => (start - evening) / hour)).toEqual([-6, 0, 6, 12, 18, 24, 30, 36]);
+    expect(folded[1]!.media.map(({ title }) => title)).toEqual(['15', '16', '17']);
+    expect(folded.every(({ title }) => title === 'All day')).toBe(true);
+    expect(at(hour)).toEqual(folded);
+  });
+
+  it('leaves one long file in one piece', () => {
+    const folded = foldProgrammes([row(evening - hour, evening + 20 * hour)], guideWindow(evening, 12));
+    expect(folded[0]).toMatchObject({ start: evening - hour, stop: evening + 20 * hour });
+  });
+
+  it('gives what is off air within an entry to that entry', () => {
+    const offline = { kind: 'offline', media: undefined } as const;
+    const folded = foldProgrammes(timeline([50, { guide: 1 }], [10, { ...offline, guide: 1 }], [60]), window);
+    expect(titles(folded).slice(0, 2)).toEqual([
+      ['0', 0],
+      ['2', 60],
+    ]);
+    expect(folded[0]?.lengthMs).toBe(50 * minute);
+  });
+
+  it('is off air where an entry has nothing on, and side by side that is one stretch', () => {
+    const offline = { kind: 'offline', media: undefined } as const;
+    const folded = foldProgrammes(
+      timeline([60], [30, { ...offline, guide: 5 }], [30, { ...offline, guide: null }], [60]),
+      window,
+    );
+    expect(folded.slice(0, 3).map(({ kind, start }) => [kind, (start - window.from) / minute])).toEqual([
+      ['programme', 0],
+      ['off-air', 60],
+      ['programme', 120],
+    ]);
+  });
+
+  it('has no programme for a slot that is hidden, and no hole', () => {
+    const folded = foldProgrammes(timeline([60], [45, { guide: null }], [60]), window);
+    expect(titles(folded).slice(0, 2)).toEqual([
+      ['0', 0],
+      ['2', 105],
+    ]);
+    expect(folded[0]!.stop).toBe(folded[1]!.start);
   });
 
   it('refuses a row whose times cannot be read', () => {
@@ -183,7 +267,8 @@ describe('whatever the rows are', () => {
         let last: number | null = null;
         for (const [index, each] of rows.entries()) {
           const inWindow = each.startsAt < evening + 48 * hour;
-          if (each.guide !== null && each.guide !== last && index > 0 && inWindow) {
+          const isShown = each.guide !== null && each.kind !== 'offline';
+          if (isShown && each.guide !== last && index > 0 && inWindow) {
             const before = rows
               .slice(0, index)
               .some((earlier) => earlier.guide !== null || earlier.kind === 'offline');

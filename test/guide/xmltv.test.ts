@@ -10,13 +10,18 @@ const parser = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '',
   parseTagValue: false,
-  isArray: (name) => ['channel', 'programme', 'display-name', 'category', 'episode-num'].includes(name),
+  isArray: (name) =>
+    ['channel', 'programme', 'display-name', 'category', 'episode-num', 'actor', 'image'].includes(name),
 });
 
 /** The one programme of a channel that airs this for half a day. */
-async function programmeOf(given: Partial<GuideMedia>, name = 'Sitcoms') {
-  const rows = [row(evening - hour, evening + 30 * hour, { media: media(given) })];
-  const document = await documentOf([[channel({ name }), rows]], guideWindow(evening, 24));
+function programmeOf(
+  given: Partial<GuideMedia>,
+  name = 'Sitcoms',
+  options: Parameters<typeof documentOf>[2] = {},
+) {
+  const rows = [row(evening - hour, evening + 30 * hour, { slot: 'evening', media: media(given) })];
+  const document = documentOf([[channel({ name }), rows]], guideWindow(evening, 24), options);
   expect(documentErrors(document)).toEqual([]);
   return parser.parse(document).tv.programme[0];
 }
@@ -58,8 +63,8 @@ const lineup = [
 ] as const;
 
 describe('the XMLTV document', () => {
-  it('is this one for a small lineup', async () => {
-    const document = await documentOf(lineup, {
+  it('is this one for a small lineup', () => {
+    const document = documentOf(lineup, {
       now: evening,
       from: evening - 2 * hour,
       to: evening + 6 * hour,
@@ -79,19 +84,19 @@ describe('the XMLTV document', () => {
     ]);
   });
 
-  it('is valid by the DTD', async () => {
-    const document = await documentOf(lineup, guideWindow(evening));
+  it('is valid by the DTD', () => {
+    const document = documentOf(lineup, guideWindow(evening));
     expect(documentErrors(document)).toEqual([]);
     expect(xmllintErrors(document)).toBe('');
   });
 
-  it('is valid without a channel', async () => {
-    const document = await documentOf([], guideWindow(evening));
+  it('is valid without a channel', () => {
+    const document = documentOf([], guideWindow(evening));
     expect(documentErrors(document)).toEqual([]);
     expect(xmllintErrors(document)).toBe('');
   });
 
-  it('is valid whatever the texts are', async () => {
+  it('is valid whatever the texts are', () => {
     const anyText = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom(
@@ -119,11 +124,20 @@ describe('the XMLTV document', () => {
       genres: fc.array(anyText, { maxLength: 4 }),
       rating: fc.option(anyText),
       path: anyText,
+      id: fc.uuid(),
+      credits: fc.option(
+        fc.record({
+          directors: fc.array(anyText, { maxLength: 3 }),
+          actors: fc.array(fc.record({ name: anyText, role: anyText }), { maxLength: 3 }),
+        }),
+      ),
+      artwork: fc.option(fc.record({ poster: anyText.map((text) => `${text}.PNG`) })),
+      addedAt: fc.integer({ min: 0, max: evening }),
     });
-    await fc.assert(
-      fc.asyncProperty(anyMedia, anyText, anyText, async (given, name, logoUrl) => {
+    fc.assert(
+      fc.property(anyMedia, anyText, anyText, (given, name, logoUrl) => {
         const rows = [row(evening - hour, evening + hour, { media: given })];
-        const document = await documentOf([[channel({ name, logoUrl }), rows]], guideWindow(evening));
+        const document = documentOf([[channel({ name, logoUrl }), rows]], guideWindow(evening));
         expect(documentErrors(document)).toEqual([]);
         const { tv } = parser.parse(document);
         for (const programme of tv.programme) expect(programme.title['#text'].trim()).not.toBe('');
@@ -145,25 +159,23 @@ describe('a programme', () => {
     ['عنوان \u200fRTL', 'عنوان \u200fRTL'],
     ['two\nlines\tand\r\ntabs', 'two lines and tabs'],
     ['not \ufffe a \uffff character', 'not a character'],
-  ])('writes the title %j', async (title, written) => {
+  ])('writes the title %j', (title, written) => {
     const rows = [row(evening - hour, evening + hour, { media: media({ title }) })];
-    const document = await documentOf([[channel(), rows]], guideWindow(evening));
+    const document = documentOf([[channel(), rows]], guideWindow(evening));
     expect(document).toContain(`<title lang="en">${written}</title>`);
     expect(documentErrors(document)).toEqual([]);
     expect(xmllintErrors(document)).toBe('');
   });
 
-  it('takes its title from the file, and then from the channel, when it has none', async () => {
-    expect((await programmeOf({ title: ' \u0000 ' })).title['#text']).toBe('a-file');
-    expect((await programmeOf({ title: '', path: '' })).title['#text']).toBe('Sitcoms');
-    expect((await programmeOf({ title: '', path: '' }, '\u0001')).title['#text']).toBe('Channel 5');
-    expect((await programmeOf({ kind: 'episode', show: '', title: 'Pilot' })).title['#text']).toBe('Pilot');
+  it('takes its title from the file, and then from the channel, when it has none', () => {
+    expect(programmeOf({ title: ' \u0000 ' }).title['#text']).toBe('a-file');
+    expect(programmeOf({ title: '', path: '' }).title['#text']).toBe('Sitcoms');
+    expect(programmeOf({ title: '', path: '' }, '\u0001').title['#text']).toBe('Channel 5');
+    expect(programmeOf({ kind: 'episode', show: '', title: 'Pilot' }).title['#text']).toBe('Pilot');
   });
 
-  it('has no second title that is the same as the first', async () => {
-    expect(await programmeOf({ kind: 'episode', show: 'Show', title: 'Show' })).not.toHaveProperty(
-      'sub-title',
-    );
+  it('has no second title that is the same as the first', () => {
+    expect(programmeOf({ kind: 'episode', show: 'Show', title: 'Show' })).not.toHaveProperty('sub-title');
   });
 
   it.each([
@@ -173,25 +185,138 @@ describe('a programme', () => {
     { season: 1, episode: 0, numbers: ['S01E00'] },
     { season: null, episode: 7, numbers: ['E07', '.6.'] },
     { season: 3, episode: null, numbers: undefined },
-  ])(
-    'has the numbers $numbers for season $season, episode $episode',
-    async ({ season, episode, numbers }) => {
-      const found = (await programmeOf({ kind: 'episode', show: 'S', season, episode }))['episode-num'];
-      expect(found?.map((each: Record<string, string>) => each['#text'])).toEqual(numbers);
-    },
-  );
+  ])('has the numbers $numbers for season $season, episode $episode', ({ season, episode, numbers }) => {
+    const found = programmeOf({ kind: 'episode', show: 'S', season, episode })['episode-num'];
+    expect(found?.map((each: Record<string, string>) => each['#text'])).toEqual(numbers);
+  });
 
-  it('has a description of less than 1000 characters that ends with a word', async () => {
-    const { desc } = await programmeOf({ plot: 'word '.repeat(500) });
+  it('has a description of less than 1000 characters that ends with a word', () => {
+    const { desc } = programmeOf({ plot: 'word '.repeat(500) });
     expect(desc['#text'].length).toBeLessThan(1000);
     expect(desc['#text']).toMatch(/word…$/);
-    const emoji = (await programmeOf({ plot: '😀'.repeat(600) })).desc['#text'];
+    const emoji = programmeOf({ plot: '😀'.repeat(600) }).desc['#text'];
     expect(emoji.length).toBeLessThan(1000);
     expect(emoji.isWellFormed()).toBe(true);
   });
 
-  it('ignores a date that is none', async () => {
-    const programme = await programmeOf({ aired: '2020', year: 3 });
+  it('names who made it, as far as readers show it', () => {
+    const { credits } = programmeOf({
+      credits: {
+        directors: ['D & E', ' '],
+        actors: [{ name: 'A <1>', role: 'The "R"' }, { name: 'B' }, { name: '\u0000', role: 'nobody' }],
+        writers: ['W'],
+      },
+    });
+    expect(credits).toEqual({
+      director: 'D & E',
+      actor: [{ role: 'The "R"', '#text': 'A <1>' }, 'B'],
+      writer: 'W',
+    });
+    expect(programmeOf({ credits: { actors: [{ name: ' ' }] } })).not.toHaveProperty('credits');
+    const many = Array.from({ length: 40 }, (_, n) => ({ name: `Actor ${n}` }));
+    expect(programmeOf({ credits: { actors: many } }).credits.actor).toHaveLength(10);
+  });
+
+  it('has one icon, a poster for a film and a still for an episode, and every picture as an image', () => {
+    const artwork = { poster: 'Show/poster.JPG', still: 'Show/1-thumb.png', backdrop: 'Show/fanart.webp' };
+    const at = 'http://tv.example.org/iptv/artwork/aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee';
+    const episode = programmeOf({ kind: 'episode', artwork });
+    expect(episode.icon).toEqual({ src: `${at}/still.png` });
+    expect(episode.image).toEqual([
+      { type: 'poster', orient: 'P', size: '3', '#text': `${at}/poster.jpg` },
+      { type: 'still', orient: 'L', size: '3', '#text': `${at}/still.png` },
+      { type: 'backdrop', orient: 'L', size: '3', '#text': `${at}/backdrop.webp` },
+    ]);
+    expect(programmeOf({ kind: 'movie', artwork }).icon.src).toBe(`${at}/poster.jpg`);
+    const posters = programmeOf({ kind: 'episode', artwork }, 'Sitcoms', { episodeIcon: 'poster' });
+    expect(posters.icon.src).toBe(`${at}/poster.jpg`);
+    expect(programmeOf({ kind: 'episode', artwork: { poster: 'poster.jpg' } }).icon.src).toBe(
+      `${at}/poster.jpg`,
+    );
+    expect(programmeOf({})).not.toHaveProperty('icon');
+  });
+
+  it('has been shown before: on its air date, or when it was on here for the first time', () => {
+    const shown = (given: Partial<GuideMedia>, newDays = 0) => programmeOf(given, 'Sitcoms', { newDays });
+    const yesterday = evening - 30 * hour;
+    expect(shown({ aired: '1999-03-17', firstAirsAt: yesterday })['previously-shown'].start).toBe('19990317');
+    expect(shown({ firstAirsAt: yesterday })['previously-shown'].start).toBe('20260104');
+    expect(shown({ firstAirsAt: evening - hour })['previously-shown']).toBe('');
+    expect(shown({ addedAt: evening })).not.toHaveProperty('new');
+  });
+
+  it('is new within some days after it has joined the library, at its first airing only, if that is wanted', () => {
+    const shown = (given: Partial<GuideMedia>) => programmeOf(given, 'Sitcoms', { newDays: 7 });
+    const fresh = shown({ aired: '1999-03-17', addedAt: evening - 24 * hour, firstAirsAt: evening - hour });
+    expect(fresh).toHaveProperty('new');
+    expect(fresh).not.toHaveProperty('previously-shown');
+    for (const given of [
+      { addedAt: evening - 24 * hour, firstAirsAt: evening - 25 * hour },
+      { addedAt: evening - 8 * 24 * hour },
+    ]) {
+      expect(shown(given)).not.toHaveProperty('new');
+      expect(shown(given)).toHaveProperty('previously-shown');
+    }
+  });
+
+  it('is called as its slot is, with its own title below', () => {
+    const titles = new Map([['evening', 'Film & Night']]);
+    const film = programmeOf({ kind: 'movie', title: 'A Film', plot: 'Text.' }, 'Sitcoms', { titles });
+    expect(film.title['#text']).toBe('Film & Night');
+    expect(film['sub-title']['#text']).toBe('A Film');
+    expect(film.desc['#text']).toBe('Text.');
+    const episode = programmeOf({ kind: 'episode', show: 'Show', title: 'Pilot' }, 'Sitcoms', { titles });
+    expect(episode['sub-title']['#text']).toBe('Show: Pilot');
+  });
+
+  it('lists what airs in a block of several items', () => {
+    const rows = [
+      row(evening - hour, evening, {
+        slot: 'evening',
+        media: media({ title: 'One', genres: ['Drama', 'Crime'] }),
+      }),
+      row(evening, evening + minute, { slot: 'evening', kind: 'filler', media: media({ title: 'Ad' }) }),
+      row(evening + minute, evening + 9 * hour, {
+        slot: 'evening',
+        media: media({ kind: 'episode', show: 'Show', title: 'Two', genres: ['Crime'] }),
+      }),
+    ];
+    const titles = new Map([['evening', 'Evening block']]);
+    const document = documentOf([[channel(), rows]], guideWindow(evening, 8), { titles });
+    expect(documentErrors(document)).toEqual([]);
+    const [block] = parser.parse(document).tv.programme;
+    expect(block).toMatchObject({
+      start: '20260105170000 +0000',
+      stop: '20260106030000 +0000',
+      title: { '#text': 'Evening block' },
+      desc: { '#text': 'One · Show: Two' },
+      category: [{ '#text': 'Crime' }],
+      length: { '#text': '599' },
+    });
+    expect(block).not.toHaveProperty('episode-num');
+  });
+
+  it('shows that a channel is off air under the title that it has for that', () => {
+    const offline = row(evening - hour, evening + 5 * hour, {
+      kind: 'offline',
+      guide: null,
+      media: undefined,
+    });
+    const titleOf = (offlineTitle: string | undefined) =>
+      parser.parse(documentOf([[channel({ offlineTitle }), [offline]]], guideWindow(evening))).tv.programme[0]
+        .title['#text'];
+    expect(titleOf('Back at six')).toBe('Back at six');
+    expect(titleOf(' \u0000 ')).toBe('Sitcoms');
+    expect(titleOf(undefined)).toBe('Sitcoms');
+  });
+
+  it('cuts a title that is no title', () => {
+    const { title } = programmeOf({ title: 'x'.repeat(10_000) });
+    expect(title['#text'].length).toBeLessThanOrEqual(300);
+  });
+
+  it('ignores a date that is none', () => {
+    const programme = programmeOf({ aired: '2020', year: 3 });
     expect(programme).not.toHaveProperty('date');
     expect(programme['previously-shown']).toBe('');
   });

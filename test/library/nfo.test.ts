@@ -29,6 +29,24 @@ describe('the text of an NFO', () => {
     });
   });
 
+  test('who made it, each kind in its order', () => {
+    const nfo = parseNfo(`<movie><title>A</title>
+      <director>First &amp; Second</director><director>Third / Fourth</director>
+      <credits>Writer</credits><credits>Writer</credits>
+      <actor><name>Star</name><role>Hero &lt;1&gt;</role><order>0</order><thumb>http://x/y.jpg</thumb></actor>
+      <actor><name>Extra</name><role></role></actor>
+      <actor><role>Nobody</role></actor>
+    </movie>`);
+    expect(nfo.credits).toEqual({
+      directors: ['First & Second', 'Third', 'Fourth'],
+      writers: ['Writer'],
+      actors: [{ name: 'Star', role: 'Hero <1>' }, { name: 'Extra' }],
+    });
+    const crowd = '<actor><name>A</name></actor>'.repeat(500);
+    expect(parseNfo(`<movie><title>A</title>${crowd}</movie>`).credits?.actors).toHaveLength(30);
+    expect(parseNfo('<movie><title>A</title><director> </director></movie>').credits).toBeUndefined();
+  });
+
   test('of several episodes in one file the first counts', () => {
     const nfo = parseNfo(`<episodedetails><title>One</title><showtitle>Show</showtitle><season>2</season>
       <episode>5</episode><aired>2020-01-02</aired></episodedetails>

@@ -1,9 +1,16 @@
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { replaceMembers } from '../../src/db/collections.ts';
+import { unpackAside } from '../../src/guide/packed.ts';
+import type { FragmentRequest } from '../../src/guide/render.ts';
 import { WorkerPool } from '../../src/worker-pool.ts';
 import { databases, type TestDatabase } from '../support/databases.ts';
 import { aChannel, aCollection, aLibrary, countRows, day, hour, minute, rowsOf } from './station.ts';
+
+function fragmentRequest(channelId: string, now: number): FragmentRequest {
+  const settings = { days: 1, language: 'en', newDays: 0, episodeIcon: 'still' as const };
+  return { ...settings, channelId, now, base: undefined, bases: [], known: new Map() };
+}
 
 describe.each(databases)('the worker thread ($name)', ({ open }) => {
   let database: TestDatabase;
@@ -32,10 +39,16 @@ describe.each(databases)('the worker thread ($name)', ({ open }) => {
     const result = await pool.plan({ ...request, replace: 'beyond-freeze' });
     expect(result).toMatchObject({ status: 'ok', problems: [] });
     expect(result!.endsAt).toBe((await rowsOf(db, id)).at(-1)!.endsAt);
-    const guide = await pool.renderGuide({ now, days: 1, language: 'en' });
-    expect(guide.channels).toBe(1);
-    expect(Buffer.from(guide.body).toString()).toContain('The Film');
-    expect(guide.body.byteOffset).toBe(0);
+    const fragment = await pool.renderFragment(fragmentRequest(id, now));
+    const packed = fragment!.pieces.map(({ content }) => content!.packed.deflated);
+    expect((await unpackAside(packed)).toString()).toContain('The Film');
+    const local = await pool.localise(packed, 'http://tv');
+    expect((await unpackAside(local.map(({ deflated }) => deflated))).toString()).toContain('The Film');
+    const known = new Map(fragment!.pieces.map(({ start, hash }) => [start, hash]));
+    const again = await pool.renderFragment({ ...fragmentRequest(id, now), known });
+    expect(again!.pieces.every(({ content }) => content === undefined)).toBe(true);
+    const nobody = '00000000-0000-4000-8000-000000000000';
+    expect(await pool.renderFragment(fragmentRequest(nobody, now))).toBeUndefined();
   });
 
   it('goes on after a failure, and after a task was given up', async () => {
@@ -43,8 +56,8 @@ describe.each(databases)('the worker thread ($name)', ({ open }) => {
     const bad = { channelId: 'no id', now: 0, until: 1, freezeMs: 0 };
     await expect(pool.plan(bad)).rejects.toThrow();
     const aborted = AbortSignal.timeout(0);
-    await expect(pool.renderGuide({ now: Date.now(), days: 1, language: 'en' }, aborted)).rejects.toThrow();
     const { id } = await aChannel(db, await aCollection(db, []));
+    await expect(pool.renderFragment(fragmentRequest(id, Date.now()), aborted)).rejects.toThrow();
     const now = Date.now();
     await pool.plan({ channelId: id, now, until: now + day, freezeMs: hour });
     expect(await countRows(db, id)).toBe(1);

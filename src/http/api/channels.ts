@@ -47,6 +47,7 @@ const channelSchema = z
     name: z.string(),
     group: z.string(),
     logoUrl: z.string().optional(),
+    offlineTitle: z.string().optional().openapi({ description: 'What the guide shows while it is off air' }),
     guideId: z.string().openapi({ description: 'Its id in M3U and XMLTV; it never changes' }),
     profileId: z.uuid(),
     enabled: z.boolean(),
@@ -67,6 +68,13 @@ const fields = {
     .url({ protocol: /^https?$/ })
     .max(2000)
     .nullable(),
+  offlineTitle: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .nullable()
+    .openapi({ description: 'What the guide shows while the channel is off air; null is its name' }),
   profileId: z.uuid(),
   enabled: z.boolean(),
   zone: z.string().refine((zone) => IANAZone.isValidZone(zone), 'is not an IANA time zone'),
@@ -82,6 +90,7 @@ const newChannelSchema = z
     ...fields,
     group: fields.group.default(''),
     logoUrl: fields.logoUrl.optional(),
+    offlineTitle: fields.offlineTitle.optional(),
     enabled: fields.enabled.default(true),
     zone: fields.zone.default('UTC'),
     seed: fields.seed.optional(),
@@ -299,10 +308,11 @@ async function existing(db: Database, id: string): Promise<Channel> {
 }
 
 function shown(channel: Channel, playout: PlayoutService): z.infer<typeof channelSchema> {
-  const { logoUrl, ...rest } = channel;
+  const { logoUrl, offlineTitle, ...rest } = channel;
   return {
     ...rest,
     ...(logoUrl === null ? {} : { logoUrl }),
+    ...(offlineTitle === null ? {} : { offlineTitle }),
     createdAt: iso(channel.createdAt),
     updatedAt: iso(channel.updatedAt),
     playout: shownStatus(channel.id, playout),
