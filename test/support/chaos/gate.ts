@@ -3,6 +3,8 @@ import { type MetricsReading, readMetrics } from './metrics.ts';
 
 /** Breakers and refusals older than this no longer excuse anything. */
 const keptMs = 900_000;
+/** Who is throttled waits for so long at most, before it asks again. */
+const longestThrottleMs = 60_000;
 
 /** Knows when the restart gate kept channels waiting, by the server's own metrics. */
 export class Gate {
@@ -38,8 +40,8 @@ export class Gate {
 
   /** Whether a channel had to wait at some time since then (monotonic milliseconds). */
   heldSince(channelNumber: string, since: number): boolean {
-    return this.held.some(
-      ({ channel, at }) => at >= since && (channel === undefined || channel === channelNumber),
+    return this.held.some(({ channel, at }) =>
+      channel === undefined ? at >= since - longestThrottleMs : at >= since && channel === channelNumber,
     );
   }
 }
