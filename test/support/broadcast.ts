@@ -46,8 +46,12 @@ export async function broadcastSamples(
 }
 
 /** The first seconds of some of the samples, as they are, under the same names: many joints in little time. */
-export async function makeClips(folder: string, seconds: number): Promise<void> {
-  for (const { file, path } of await sampleRecordings([1, 2, 4, 9])) {
+export async function makeClips(
+  folder: string,
+  seconds: number,
+  only: readonly number[] = [1, 2, 4, 9],
+): Promise<void> {
+  for (const { file, path } of await sampleRecordings(only)) {
     const clip = join(folder, basename(path));
     const cut = ['-nostdin', '-v', 'error', '-i', file, '-t', String(seconds), '-c', 'copy', clip];
     await promisify(execFile)('ffmpeg', cut);
