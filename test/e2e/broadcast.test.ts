@@ -91,7 +91,7 @@ describe('a folder of recordings, broadcast by the built server', () => {
   });
 
   it('sends one clean stream over joints of all kinds, by number as well as by id', async () => {
-    const { status, headers, bytes } = await capture(`${server.base}/iptv/channel/1.ts`, 60_000);
+    const { status, headers, bytes } = await capture(`${server.base}/iptv/channel/1.ts`, 40_000);
     const { joints } = await stream(channel.id);
     expect(joints).toBeGreaterThan(0);
     expect(status).toBe(200);

@@ -9,7 +9,7 @@ const postgresUrl = inject('postgresUrl');
 const kinds: ('embedded' | 'postgres')[] = postgresUrl === null ? ['embedded'] : ['embedded', 'postgres'];
 
 /** `npm run soak -- -t crash` kills it twenty times. */
-const kills = 3;
+const kills = 2;
 const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
 
 describe.each(kinds)('a server on the %s database that is killed amid its work', (kind) => {

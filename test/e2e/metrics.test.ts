@@ -48,7 +48,7 @@ describe('the metrics of a server that broadcasts', () => {
       AIRCHECK_STREAMING_LINGER_MS: '1000',
       AIRCHECK_STREAMING_MAX_PROCESSES: String(slots),
       AIRCHECK_STREAMING_RING_SECONDS: '5',
-      AIRCHECK_STREAMING_VIEWER_STALL_MS: '15000',
+      AIRCHECK_STREAMING_VIEWER_STALL_MS: '10000',
     });
     channels = await broadcastSamples(server, { channels: 5, folder: clips });
   }, 180_000);

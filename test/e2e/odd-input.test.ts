@@ -8,7 +8,7 @@ import { capture } from '../support/capture.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
 import { analyse, backwardSteps, largestStep } from '../support/transport-stream.ts';
 
-const seconds = 3;
+const seconds = 2;
 const picture = (size: string, rate: string) => [
   '-f',
   'lavfi',
@@ -89,7 +89,7 @@ describe('odd recordings', () => {
     const whole = await readFile(join(folder, '-i.mp4'));
     await writeFile(join(folder, 'cut off.mp4'), whole.subarray(0, whole.length / 2));
 
-    // Clips of three seconds fill a long timeline with many rows.
+    // Clips of two seconds fill a long timeline with many rows.
     server = await startServer({ AIRCHECK_LIBRARY_SETTLE_MS: '0', AIRCHECK_PLAYOUT_HORIZON_HOURS: '48' });
     const { body: library } = await server.api('POST', '/libraries', { name: 'Odd', path: folder });
     await until('the library is scanned', async () => {
