@@ -8,6 +8,7 @@ const benches = {
   bucket: 'the token bucket with 10,000 waiters of whom half give up: order, tokens, heap',
   plan: 'planning and storing 100 channels over 14 days from 20,000 media',
   logs: 'paging, filtering and searching 100,000 entries of the log',
+  scale: 'the built server with 500 channels over 14 days from 100,000 media, while a channel is watched',
   guide: 'the guide of 500 channels over 14 days, from 100,000 media',
 };
 

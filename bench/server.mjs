@@ -8,11 +8,14 @@ import { fileURLToPath } from 'node:url';
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const recordings = fileURLToPath(new URL('../.demo/recordings', import.meta.url));
 
-/** Starts the server; the library is the demo's recordings, which are made when they are missing. */
+/**
+ * Starts the server; the library is the demo's recordings, which are made when they are missing. A data folder that
+ * is named in `AIRCHECK_DATA` is the caller's to remove.
+ */
 export async function startServer(env = {}) {
   const { makeRecordings } = await import('../dist/demo/recordings.js');
   await makeRecordings(recordings, { ffmpegPath: 'ffmpeg' });
-  const data = await mkdtemp(join(tmpdir(), 'aircheck-bench-'));
+  const data = env.AIRCHECK_DATA ?? (await mkdtemp(join(tmpdir(), 'aircheck-bench-')));
   const child = spawn(process.execPath, [main, 'serve'], {
     env: {
       ...process.env,
@@ -49,7 +52,7 @@ export async function startServer(env = {}) {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     await ended;
-    await rm(data, { recursive: true, force: true });
+    if (env.AIRCHECK_DATA === undefined) await rm(data, { recursive: true, force: true });
   };
   return { base, pid: child.pid, api, stop, recordings, data };
 }
