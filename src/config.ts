@@ -94,6 +94,8 @@ export const configSchema = z.strictObject({
       retryMs: z
         .preprocess((v) => (typeof v === 'string' ? v.split(',') : v), z.array(ms(0, 60_000)))
         .default([500, 2_000, 8_000]),
+      /** An item that has failed after all of these is tried again so often. */
+      retryLaterMs: ms(1_000, 3_600_000).default(60_000),
       /** So many failed starts of encoders … */
       breakerFailures: count(1, 100).default(5),
       /** … within this time lock a channel out … */

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import type { AccessUnit } from '../mpegts/access-unit.ts';
 import { msToTicks, ticksPerSecond, ticksToMs } from '../mpegts/clock.ts';
 import { Muxer } from '../mpegts/muxer.ts';
 import { Splicer } from '../mpegts/splicer.ts';
@@ -328,16 +329,26 @@ export class Channel {
     if (!current.entered && !this.enter(current)) return this.noticeEnd(current);
     const before = splicer.position;
     for (let unit = source.peek(); unit !== undefined && splicer.position < target; unit = source.peek()) {
-      if (unit.pts + current.shift > splicer.position + holeTicks[unit.stream]) {
+      if (this.isBehindHole(unit)) {
+        const picture = source.peekPicture();
         // Media that are broken amid. It is entered anew where they go on.
-        current.entered = false;
-        return splicer.position > before;
+        if (picture === undefined || this.isBehindHole(picture)) {
+          current.entered = false;
+          return splicer.position > before;
+        }
+        // Only the sound is elsewhere: the picture goes on without it.
+        source.shift();
+        continue;
       }
       source.shift();
       const within = splicer.write(unit);
       if (!within && unit.stream === 'video') break;
     }
     return splicer.position > before || this.noticeEnd(current);
+  }
+
+  private isBehindHole({ stream, pts }: AccessUnit): boolean {
+    return pts + this.current.shift > this.splicer.position + holeTicks[stream];
   }
 
   /** Goes over to the programme, where one of its key frames has its place. */
@@ -414,7 +425,8 @@ export class Channel {
     const entry = current.entered ? undefined : current.entry(splicer.position);
     const ahead = this.slateSource === undefined && !this.hasLead ? 0 : this.deps.settings.slateBelowMs;
     const floor = nowTick + msToTicks(ahead);
-    if (entry !== undefined) return Math.min(entry, target);
+    // One that should be on by now, and is not, must not keep the slate away.
+    if (entry !== undefined && entry > splicer.position + this.frameTicks / 2) return Math.min(entry, target);
     return splicer.position < floor ? floor + slateStepTicks : splicer.position;
   }
 
@@ -471,6 +483,7 @@ export class Channel {
       cause: this.nextCause,
       settings: {
         retryMs: this.deps.settings.retryMs,
+        retryLaterMs: this.deps.settings.retryLaterMs,
         watchdogMs: this.deps.settings.watchdogMs,
         startTimeoutMs: this.deps.settings.startTimeoutMs,
         threads: this.deps.threads,

@@ -66,13 +66,22 @@ export class EncoderSource implements Source {
     return this.paused;
   }
 
-  /** Sound only, and much of it: the picture has ended although the encoder has not. */
+  /** Only sound is left, and no picture follows: the encoder has ended, or there is much of it. */
   get pictureOver(): boolean {
-    return this.pictures === 0 && this.units.length - this.head > unitLimit / 2;
+    const left = this.units.length - this.head;
+    return this.pictures === 0 && left > (this.over ? 0 : unitLimit / 2);
   }
 
   peek(): AccessUnit | undefined {
     return this.units[this.head];
+  }
+
+  /** The next picture that has come. */
+  peekPicture(): AccessUnit | undefined {
+    for (let index = this.head; index < this.units.length; index++) {
+      if (this.units[index]?.stream === 'video') return this.units[index];
+    }
+    return undefined;
   }
 
   shift(): AccessUnit | undefined {

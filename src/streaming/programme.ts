@@ -17,6 +17,7 @@ import { type FailureKind, lockedOut, type Trouble } from './trouble.ts';
 
 export interface ProgrammeSettings {
   retryMs: readonly number[];
+  retryLaterMs: number;
   watchdogMs: number;
   startTimeoutMs: number;
   threads: number;
@@ -202,14 +203,16 @@ export class Programme {
     this.enteredAt ??= performance.now();
   }
 
-  /** The source has stopped before the item's end, or does not work: tried again later, or given up. */
+  /** The source has stopped before the item's end, or does not work: tried again soon, and then seldom. */
   fail(kind: FailureKind, reason: string): void {
     if (this.abandoned) return;
     const now = performance.now();
     const { proven } = this;
     if (proven) this.failures = 0;
-    const delay = proven ? 0 : this.deps.settings.retryMs[this.failures];
-    this.trouble = { kind: 'retrying', text: reason, failure: kind };
+    const { retryMs, retryLaterMs } = this.deps.settings;
+    const soonMs = proven ? 0 : retryMs[this.failures];
+    const delayMs = soonMs ?? retryLaterMs;
+    this.trouble = { kind: soonMs === undefined ? 'unplayable' : 'retrying', text: reason, failure: kind };
     if (!proven) {
       this.failures++;
       // A fault of the server's own says nothing about the media.
@@ -222,34 +225,33 @@ export class Programme {
     this.enteredAt = undefined;
     // A copy that fails may still be readable to a decoder.
     this.mayCopy = false;
-    if (delay === undefined) {
-      this.abandoned = true;
-      this.trouble = { kind: 'unplayable', text: reason, failure: kind };
-      this.deps.log.warn(
-        { item: this.item.id, reason },
-        'the item is given up; the slate stays until its end',
-      );
-      return;
-    }
-    this.retryAt = now + this.deps.gate.jittered(delay);
-    this.deps.log.info({ item: this.item.id, reason, delayMs: delay }, 'the item is started again');
+    this.retryAt = now + this.deps.gate.jittered(delayMs);
+    // A disk that went away may be back long before a film is over.
+    const isFirst = soonMs === undefined && this.failures === retryMs.length + 1;
+    const text =
+      soonMs === undefined ? 'the item does not play; it is tried now and then' : 'the item is started again';
+    this.deps.log[isFirst ? 'warn' : 'info']({ item: this.item.id, reason, delayMs }, text);
   }
 
   /** The source is over, and it is known how its encoder ended. */
   get endIsKnown(): boolean {
     const { source } = this;
-    if (source?.pictureOver) return true;
-    if (!source?.ended) return false;
+    if (source === undefined || !(source.ended || source.pictureOver)) return false;
     // The end of the output comes a moment before the end of the process.
-    return source.process.exit !== undefined || performance.now() - source.lastByteAt > exitMs;
+    return (
+      !source.complete || source.process.exit !== undefined || performance.now() - source.lastByteAt > exitMs
+    );
   }
 
   /** Fails because the source is over although the item is not. */
   failAtEnd(): void {
     const exit = this.source?.process.exit;
-    if (this.source?.pictureOver) this.fail('ends-early', 'the picture ends before the file does');
-    else if (exit === undefined || exit.kind === 'finished') this.fail('ends-early', 'the media ended early');
-    else if (exit.kind === 'killed') this.fail('killed', `the encoder was killed (${exit.signal})`);
+    if (exit === undefined || exit.kind === 'finished') {
+      const what = this.source?.pictureOver
+        ? 'the picture ends before the file does'
+        : 'the media ended early';
+      this.fail('ends-early', what);
+    } else if (exit.kind === 'killed') this.fail('killed', `the encoder was killed (${exit.signal})`);
     else this.fail('unreadable', `the encoder failed: ${exit.stderr.split('\n').at(-1) ?? ''}`);
   }
 

@@ -1,13 +1,18 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Config } from '../../src/config.ts';
 import { NotFoundError, UnavailableError } from '../../src/errors.ts';
-import { isCopyable } from '../../src/ffmpeg/arguments.ts';
+import { encodeArguments, isCopyable } from '../../src/ffmpeg/arguments.ts';
+import { Demuxer } from '../../src/mpegts/demuxer.ts';
+import { Muxer } from '../../src/mpegts/muxer.ts';
 import type { TimelineMedia } from '../../src/playout/timeline.ts';
-import { complaintsOf } from '../mpegts/real-ffmpeg.ts';
+import { complaintsOf, ffmpeg } from '../mpegts/real-ffmpeg.ts';
 import { analyse, faultsOf } from '../support/transport-stream.ts';
-import { eventually, isAlive } from './processes.ts';
+import { eventually, isAlive, script } from './processes.ts';
 import { brightness, Shelf, Station, smallProfile, timeline, type Watcher } from './station.ts';
 
 const frameTicks = 3600;
@@ -257,6 +262,56 @@ describe.concurrent('a channel', () => {
     expect(Math.abs(shown[1]!.from - start), JSON.stringify({ shown, start })).toBeLessThan(1.5 * frame);
     // Once, and two retries; the second item; nothing else.
     expect(station.pool.spawns).toBe(4);
+  });
+
+  it('tries an item that does not play now and then, and shows it from the second that is due when it does', async ({
+    onTestFinished,
+  }) => {
+    const station = await open(onTestFinished, { retryMs: [50], retryLaterMs: 1_000 });
+    const folder = await mkdtemp(join(tmpdir(), 'aircheck-away-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const absolutePath = join(folder, 'away.mkv');
+    const items = timeline(Date.now() - 500, { media: { ...long, absolutePath }, ms: 60_000 });
+    const id = station.add('5', items);
+    const watcher = await station.watch('5');
+    // Once, a retry soon after, and at least one later on.
+    await watcher.until(() => station.pool.spawns >= 3);
+    await symlink(long.absolutePath, absolutePath);
+    await watcher.until(() => stateOf(station, id) === 'programme');
+    expect(station.manager.stream(id)!.item!.id).toBe(1);
+    await watcher.seconds(1);
+    await expectFlawless(watcher);
+  });
+
+  it('goes on with the picture where the sound of a recording has run away from it', async ({
+    onTestFinished,
+  }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'aircheck-runaway-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const file = join(folder, 'runaway.ts');
+    const args = encodeArguments({
+      ...{ path: long.absolutePath, probe: long.probe, profile: smallProfile, fromMs: 0, frames: 200 },
+      ...{ copy: false, manyEntries: false, threads: 1 },
+    });
+    const demuxer = new Demuxer(smallProfile.audio.sampleRate, 0);
+    const units = [...demuxer.push(await ffmpeg(args)), ...demuxer.flush()];
+    const muxer = new Muxer({ provider: 'a', name: 'b' });
+    const awayFrom = units.find(({ stream }) => stream === 'video')!.pts + 4 * 90_000;
+    for (const unit of units) {
+      const away = unit.stream === 'audio' && unit.pts > awayFrom ? 20 * 90_000 : 0;
+      muxer.write({ ...unit, pts: unit.pts + away, dts: unit.dts + away });
+    }
+    await writeFile(file, muxer.take()!.bytes);
+    const station = await Station.open(shelf, {}, await script(`cat '${file}'`));
+    onTestFinished(() => station.stop());
+    const items = timeline(Date.now(), { media: long, ms: 8_000 }, { media: long, ms: 60_000 });
+    const id = station.add('5', items);
+    const watcher = await station.watch('5');
+    await watcher.until(() => station.manager.stream(id)!.item?.id === 2);
+    expect(station.manager.stream(id)!.restarts).toBe(0);
+    const shown = await brightness(watcher.bytes);
+    expect(shown.filter(({ luma }) => luma === slateLuma)).toEqual([]);
+    await expectFlawless(watcher);
   });
 
   it('shows its slate where nothing is scheduled, without any process', async ({ onTestFinished }) => {
