@@ -9,9 +9,10 @@ import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import { ticksToMs } from '../mpegts/clock.ts';
 import type { LineupChannel } from '../playout/lineup.ts';
 import type { TimelineItem } from '../playout/timeline.ts';
-import { Channel, type OnAir } from './channel.ts';
+import { Channel } from './channel.ts';
 import { type EncoderRun, EncoderRuns } from './encoder-runs.ts';
 import type { BreakerState, StreamingObserver } from './observer.ts';
+import type { OnAir } from './playhead.ts';
 import { type ProcessPoolManager, SpawnRefusedError } from './process-pool.ts';
 import type { RestartGate } from './restart-gate.ts';
 import type { Slate, SlateStore } from './slate.ts';
@@ -189,8 +190,8 @@ export class ChannelManager {
     if (channel.lastOutputAgeMs > this.deps.settings.stallMs) {
       return `no output for ${Math.round(channel.lastOutputAgeMs / 1000)} s`;
     }
-    if (channel.clockErrorMs > largestClockErrorMs) {
-      return `its clock is ${Math.round(channel.clockErrorMs / 1000)} s from the system's, which has been set`;
+    if (channel.playhead.clock.errorMs > largestClockErrorMs) {
+      return `its clock is ${Math.round(channel.playhead.clock.errorMs / 1000)} s from the system's, which has been set`;
     }
     return undefined;
   }
@@ -255,7 +256,7 @@ export class ChannelManager {
   /** Ends the lingering channel that has been left for longest. Returns whether there was one, and its slot is free. */
   private async makeRoom(): Promise<boolean> {
     const lingering = [...this.channels.values()].filter(
-      (channel) => channel.leftAt !== undefined && channel.holdsEncoder,
+      (channel) => channel.leftAt !== undefined && channel.playhead.holdsEncoder,
     );
     lingering.sort((a, b) => (a.leftAt ?? 0) - (b.leftAt ?? 0));
     const [oldest] = lingering;
@@ -316,13 +317,14 @@ export class ChannelManager {
 }
 
 function statusOf(channel: Channel): StreamStatus {
-  const { item, reason } = channel;
+  const { reason, playhead } = channel;
+  const { item } = playhead;
   const title = item.media?.title;
   return {
     channelId: channel.channel.id,
     number: channel.channel.number,
     name: channel.channel.name,
-    state: channel.onAir,
+    state: playhead.onAir,
     ...(reason === undefined ? {} : { reason }),
     item: {
       id: item.id,
@@ -331,10 +333,10 @@ function statusOf(channel: Channel): StreamStatus {
       offsetMs: Date.now() - item.startsAt,
       endsAt: item.endsAt,
     },
-    encoderPids: channel.pids,
+    encoderPids: playhead.pids,
     startedAt: channel.startedAt,
-    leadMs: Math.round(channel.leadMs),
-    joints: channel.joints,
+    leadMs: Math.round(playhead.leadMs),
+    joints: playhead.joints,
     restarts: channel.restarts,
     breaker: channel.breaker,
     warnings: channel.warnings,
