@@ -32,7 +32,7 @@ it(
     const root = await mkdtemp(join(tmpdir(), 'aircheck-guide-'));
     const server = await startServer({
       AIRCHECK_LIBRARY_SETTLE_MS: '0',
-      AIRCHECK_PLAYOUT_HORIZON_HOURS: '24',
+      AIRCHECK_PLAYOUT_HORIZON_HOURS: '48',
       AIRCHECK_STREAMING_CLOCK_START: String(clockStart),
     });
     try {
