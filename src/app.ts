@@ -12,6 +12,7 @@ import { EventLoopMonitor } from './event-loop.ts';
 import { GuideService } from './guide/guide-service.ts';
 import { type AdminKey, adminKey } from './http/admin-key.ts';
 import { HttpServer, httpApp } from './http/server.ts';
+import { AnalysisService } from './library/analysis-service.ts';
 import { LibraryService } from './library/library-service.ts';
 import { LogStore } from './logs/log-store.ts';
 import type { StoredLogging } from './logs/logger.ts';
@@ -80,7 +81,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     streams: () => channels.streams(),
     bytesSent: () => channels.bytesSent,
     encoders: () => ({ running: pool.pids.length, slotsUsed: pool.used, slots: pool.max }),
-    inspectors: () => library.inspectors,
+    inspectors: () => library.inspectors + analysis.processes,
     tasks: () => tasks.list(),
     isReady: () => readiness.isReady,
     checks: () => readiness.results,
@@ -135,6 +136,18 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
   playout.subscribe((channelId) => guide.invalidate(channelId));
   parts.add('guide', () => guide.stop());
 
+  const analysis = new AnalysisService({
+    db,
+    log: logOf('analysis'),
+    config: config.library.analysis,
+    ffmpegPath: config.ffmpeg.path,
+    onLoudness: (id, loudness) => playout.mediaMeasured(id, loudness),
+    onBreaks: () => playout.mediaChanged(),
+  });
+  parts.add('analysis', () => analysis.stop());
+  // Before the tasks begin there is none, and it runs when they do.
+  const analyseSoon = () => void tasks.runNow('analysis').catch(() => {});
+
   const library = new LibraryService({
     db,
     log: logOf('library'),
@@ -143,6 +156,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     onChange: () => {
       playout.mediaChanged();
       guide.mediaChanged();
+      analyseSoon();
     },
   });
   await library.start();
@@ -169,12 +183,13 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
 
   const readiness = new Readiness({ checks: checksOf(config, database), log: logOf('health') });
   await readiness.check();
-  registerTasks(tasks, { config, playout, guide, library, channels, readiness });
+  registerTasks(tasks, { config, playout, guide, library, analysis, channels, readiness });
   tasks.start();
   parts.add('tasks', () => tasks.stop());
   // What failed meanwhile need not wait for its turn.
   database.onRecovered(() => {
     library.retryFailed();
+    analyseSoon();
     void tasks.runNow('playout');
   });
 

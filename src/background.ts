@@ -3,6 +3,7 @@ import type { OpenedDatabase } from './db/connection.ts';
 import { inHaste } from './db/patience.ts';
 import { findProgram } from './ffmpeg/find-program.ts';
 import type { GuideService } from './guide/guide-service.ts';
+import { AnalysisService } from './library/analysis-service.ts';
 import type { LibraryService } from './library/library-service.ts';
 import type { PlayoutService } from './playout/playout-service.ts';
 import type { Check, Readiness } from './readiness.ts';
@@ -19,11 +20,12 @@ export function registerTasks(
     playout: PlayoutService;
     guide: GuideService;
     library: LibraryService;
+    analysis: AnalysisService;
     channels: ChannelManager;
     readiness: Readiness;
   },
 ): void {
-  const { config, playout, guide, library, channels, readiness } = parts;
+  const { config, playout, guide, library, analysis, channels, readiness } = parts;
   tasks.register({
     name: 'playout',
     everyMs: config.playout.extendEveryMs,
@@ -44,6 +46,14 @@ export function registerTasks(
     firstAfterMs: config.library.rescanMs,
     run: () => library.scanAll(),
   });
+  if (AnalysisService.isWanted(config.library.analysis)) {
+    tasks.register({
+      name: 'analysis',
+      everyMs: config.library.rescanMs,
+      run: (signal) => analysis.run(signal),
+      progress: () => analysis.progress(),
+    });
+  }
   tasks.register({
     name: 'readiness',
     everyMs: checkEveryMs,

@@ -58,6 +58,18 @@ export const configSchema = z.strictObject({
       rescanMs: ms(10_000, 86_400_000).default(900_000),
       probeTimeoutMs: ms(1_000, 600_000).default(30_000),
       probes: count(1, 32).default(2),
+      /** What is measured of each file in the background, once. */
+      analysis: z
+        .strictObject({
+          loudness: flag.default(true),
+          /** Black and silence in recordings without chapters. */
+          breaks: flag.default(false),
+          /** The shortest black that counts. */
+          blackMs: ms(100, 60_000).default(500),
+          /** What is below counts as silence, in dB of full scale. */
+          silenceDb: numeric(z.number().min(-90).max(-20)).default(-50),
+        })
+        .prefault({}),
     })
     .prefault({}),
   playout: z

@@ -5,6 +5,7 @@ import type { PlanMedia } from '../schedule/types.ts';
 import { channelsPlaying, violationOf } from './channels.ts';
 import type { Database } from './connection.ts';
 import { mediaForQuery } from './media.ts';
+import { breakPoints } from './media-analysis.ts';
 import { collectionMedia, collections, media } from './schema.ts';
 
 export type Collection = typeof collections.$inferSelect;
@@ -188,6 +189,7 @@ export async function resolveCollection(db: Database, id: string): Promise<PlanM
             season: media.season,
             episode: media.episode,
             aired: media.aired,
+            breakPointsMs: breakPoints,
           })
           .from(collectionMedia)
           .innerJoin(media, eq(media.id, collectionMedia.mediaId))
@@ -206,10 +208,12 @@ interface MediaRow {
   season?: number | null;
   episode?: number | null;
   aired?: string | null;
+  breakPointsMs?: readonly number[] | null;
 }
 
 /** The planner knows no null: what is unknown is absent. */
-function planMedia({ id, durationMs, title, show, season, episode, aired }: MediaRow): PlanMedia {
+function planMedia(row: MediaRow): PlanMedia {
+  const { id, durationMs, title, show, season, episode, aired, breakPointsMs } = row;
   return {
     id,
     durationMs,
@@ -218,6 +222,7 @@ function planMedia({ id, durationMs, title, show, season, episode, aired }: Medi
     ...(season == null ? {} : { season }),
     ...(episode == null ? {} : { episode }),
     ...(aired == null ? {} : { aired }),
+    ...(breakPointsMs == null ? {} : { chaptersMs: breakPointsMs }),
   };
 }
 

@@ -2,6 +2,7 @@ import { and, asc, count, desc, eq, gt, inArray, isNotNull, or, type SQL, sql } 
 import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery } from '../library/media.ts';
 import type { Database } from './connection.ts';
+import { breakPoints } from './media-analysis.ts';
 import { media } from './schema.ts';
 
 export type Media = typeof media.$inferSelect;
@@ -17,6 +18,8 @@ export interface PlannableMedia {
   season: number | null;
   episode: number | null;
   aired: string | null;
+  /** Where it may be interrupted, in milliseconds. */
+  breakPointsMs: number[] | null;
 }
 
 /** What a scan compares a file with. */
@@ -100,7 +103,7 @@ export async function mediaForQuery(db: Database, query: CollectionQuery): Promi
   return await db.transaction(async (tx) => {
     await tx.execute(sql`
       declare plannable no scroll cursor for
-      select id, duration_ms as "durationMs", title, show, season, episode, aired from ${media}
+      select id, duration_ms as "durationMs", title, show, season, episode, aired, ${breakPoints} as "breakPointsMs" from ${media}
       where ${where} order by show, season, episode, aired, title, id`);
     const found: PlannableMedia[] = [];
     for (;;) {
@@ -119,6 +122,7 @@ const fetchPage = sql.raw(`fetch ${pageSize} from plannable`);
 export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void> {
   if (rows.length === 0) return;
   const fresh = (column: string) => sql.raw(`excluded."${column}"`);
+  const isSameFile = sql`${media.size} = excluded.size and ${media.mtimeMs} = excluded.mtime_ms`;
   await db
     .insert(media)
     .values(rows)
@@ -143,6 +147,9 @@ export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void>
         rating: fresh('rating'),
         credits: fresh('credits'),
         artwork: fresh('artwork'),
+        // What was measured of a file is true of that file only.
+        loudness: sql`case when ${isSameFile} then ${media.loudness} end`,
+        breaks: sql`case when ${isSameFile} then ${media.breaks} end`,
         updatedAt: fresh('updated_at'),
       },
     });

@@ -293,6 +293,7 @@ export async function timelineMedia(
         ...(row.show === null ? {} : { show: row.show }),
         ...(row.season === null ? {} : { season: row.season }),
         ...(row.episode === null ? {} : { episode: row.episode }),
+        ...(row.loudness === null ? {} : { loudness: row.loudness }),
       });
     }
   }

@@ -14,6 +14,7 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
+import type { Breaks, Loudness } from '../library/analysis.ts';
 import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery, MediaProbe } from '../library/media.ts';
 import type { Credits } from '../library/metadata.ts';
@@ -75,6 +76,10 @@ export const media = pgTable(
     credits: jsonb().$type<Credits>(),
     /** Pictures that lie beside it; null when there are none. */
     artwork: jsonb().$type<Artwork>(),
+    /** What was measured of the file as it is; null when it was not, or the file has changed since. */
+    loudness: jsonb().$type<Loudness>(),
+    /** The same for where it may be interrupted. Only of files without chapters. */
+    breaks: jsonb().$type<Breaks>(),
     addedAt: instant('added_at').notNull().default(now),
     updatedAt: instant('updated_at').notNull().default(now),
   },

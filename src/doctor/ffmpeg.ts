@@ -19,6 +19,7 @@ export const neededParts = {
   filters: [
     ...['color', 'fps', 'scale', 'pad', 'setsar', 'format', 'tpad', 'yadif'],
     ...['sine', 'volume', 'anullsrc', 'aresample', 'aformat', 'apad'],
+    ...['ebur128', 'blackdetect', 'silencedetect'],
   ],
 } as const;
 

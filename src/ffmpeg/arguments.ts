@@ -15,6 +15,8 @@ export interface EncodeRequest {
   frames: number;
   /** Copy the streams as they are; only for media that `isCopyable`. */
   copy: boolean;
+  /** How much louder the sound is to be, in dB (gain.ts); as it is by default. With it, a copy is one of the picture. */
+  gainDb?: number;
   /** Many key frames in the first seconds, for a source that is entered while it is on. */
   manyEntries: boolean;
   /** 0 lets ffmpeg choose. */
@@ -35,7 +37,8 @@ export function encodeArguments(request: EncodeRequest): string[] {
   const seconds = secondsOf(request);
   return [
     ...quietly,
-    ...(request.copy ? ['-copyts', '-start_at_zero'] : []),
+    // Not accurate: sound that is encoded would begin where it is sought, and the picture at the key frame before.
+    ...(request.copy ? ['-copyts', '-start_at_zero', ...(request.gainDb ? ['-noaccurate_seek'] : [])] : []),
     ...(request.fromMs > 0 ? ['-ss', (request.fromMs / 1000).toFixed(3)] : []),
     ...fileGuard,
     ...['-i', fileUrl(request.path)],
@@ -157,11 +160,17 @@ function secondsOf({ frames, profile }: EncodeRequest): string {
 function copied(request: EncodeRequest, seconds: string): string[] {
   const { video, audio } = request.probe;
   return [
-    ...['-map', `0:${video?.index}`, '-map', `0:${audio?.index}`, '-c', 'copy'],
+    ...['-map', `0:${video?.index}`, '-map', `0:${audio?.index}`],
+    ...(request.gainDb ? copiedButSound(request, request.gainDb) : ['-c', 'copy']),
     ...['-to', (request.fromMs / 1000 + Number(seconds)).toFixed(6)],
     // Sound that ends early must not hold the picture back.
     ...['-max_interleave_delta', '1000000', '-avoid_negative_ts', 'disabled'],
   ];
+}
+
+function copiedButSound({ profile }: EncodeRequest, gainDb: number): string[] {
+  const sound = ['aresample=async=1000', layoutFilter(profile), gainFilter(gainDb)].join(',');
+  return ['-c:v', 'copy', '-af', sound, ...audioCodec(profile)];
 }
 
 function encoded(request: EncodeRequest, seconds: string): string[] {
@@ -211,11 +220,18 @@ function fitInto(video: VideoStream, width: number, height: number): { width: nu
     : { width: even(height * shape, width), height };
 }
 
-function audioChain({ probe, profile }: EncodeRequest): string {
+function audioChain({ probe, profile, gainDb }: EncodeRequest): string {
   const { audio } = probe;
   const rate = profile.audio.sampleRate;
   if (audio === undefined) return `anullsrc=r=${rate},${layoutFilter(profile)}`;
-  return `[0:${audio.index}]aresample=${rate}:async=1000:first_pts=0,${layoutFilter(profile)},apad`;
+  const sound = [`aresample=${rate}:async=1000:first_pts=0`, layoutFilter(profile)];
+  if (gainDb) sound.push(gainFilter(gainDb));
+  return `[0:${audio.index}]${sound.join(',')},apad`;
+}
+
+/** Behind the layout, where the samples are floating-point numbers that cannot overflow. */
+function gainFilter(gainDb: number): string {
+  return `volume=${gainDb.toFixed(1)}dB`;
 }
 
 function layoutFilter({ audio }: ProfileSpec): string {

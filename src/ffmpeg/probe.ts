@@ -1,12 +1,10 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
-import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { messageOf, ProbeError, ProcessError } from '../errors.ts';
+import { messageOf, ProbeError } from '../errors.ts';
 import type { AudioStream, MediaProbe, VideoStream } from '../library/media.ts';
+import { complaintOf } from './complaint.ts';
 import { fileGuard, fileUrl } from './input.ts';
-import { lowerPriority } from './priority.ts';
+import { runProgram } from './run-program.ts';
 
 export interface ProbeOptions {
   probePath: string;
@@ -85,7 +83,8 @@ async function describe(path: string, options: ProbeOptions, operation: string):
   if (result.kind === 'timeout') {
     throw new ProbeError(`ffprobe did not finish within ${options.timeoutMs / 1000} s`, { operation });
   }
-  if (result.kind === 'failed') throw new ProbeError(condense(result.stderr, path), { operation });
+  if (result.kind === 'failed')
+    throw new ProbeError(complaintOf(result.stderr, path, 'ffprobe'), { operation });
   if (bytes > maxOutputBytes) throw new ProbeError('it has too many streams or chapters', { operation });
   return Buffer.concat(chunks).toString('utf8');
 }
@@ -260,59 +259,25 @@ async function readDurationMs(
 
 type ProbeResult = { kind: 'finished' } | { kind: 'failed'; stderr: string } | { kind: 'timeout' };
 
-/** One run of ffprobe in its own process group, killed as a whole at the deadline or on the signal. */
 async function runProbe(
   path: string,
   args: readonly string[],
-  options: ProbeOptions,
+  { probePath, timeoutMs, niceness, signal }: ProbeOptions,
   onOutput: (chunk: Buffer) => void,
 ): Promise<ProbeResult> {
-  options.signal?.throwIfAborted();
-  const child = spawn(options.probePath, ['-v', 'error', ...fileGuard, ...args, '-i', fileUrl(path)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
   let stderr = '';
-  child.stdout.on('data', onOutput);
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-maxErrorChars);
+  const result = await runProgram(probePath, ['-v', 'error', ...fileGuard, ...args, '-i', fileUrl(path)], {
+    name: 'ffprobe',
+    operation: `probing ${path}`,
+    timeoutMs,
+    niceness,
+    signal,
+    onStdout: onOutput,
+    onStderr: (text) => {
+      stderr = (stderr + text).slice(-maxErrorChars);
+    },
   });
-  if (options.niceness !== undefined) lowerPriority(child.pid, options.niceness);
-
-  let timedOut = false;
-  const kill = () => killGroup(child);
-  const deadline = setTimeout(() => {
-    timedOut = true;
-    kill();
-  }, options.timeoutMs);
-  options.signal?.addEventListener('abort', kill, { once: true });
-  try {
-    const code = await new Promise<number | null>((done, fail) => {
-      child.once('error', (cause) => {
-        const message = `ffprobe cannot be started: ${messageOf(cause)}`;
-        fail(new ProcessError(message, { operation: `probing ${path}`, cause }));
-      });
-      child.once('close', done);
-    });
-    options.signal?.throwIfAborted();
-    if (timedOut) return { kind: 'timeout' };
-    return code === 0 ? { kind: 'finished' } : { kind: 'failed', stderr };
-  } finally {
-    clearTimeout(deadline);
-    options.signal?.removeEventListener('abort', kill);
-  }
-}
-
-function killGroup(child: ChildProcessByStdio<null, Readable, Readable>): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    // ESRCH: it has ended by itself.
-  }
-  // Whoever inherited the pipes must not keep us waiting.
-  child.stdout.destroy();
-  child.stderr.destroy();
+  return result === 'failed' || result === 'killed' ? { kind: 'failed', stderr } : { kind: result };
 }
 
 function unreadable(error: unknown): string {
@@ -320,26 +285,4 @@ function unreadable(error: unknown): string {
   if (code === 'ENOENT') return 'the file is not there';
   if (code === 'EACCES' || code === 'EPERM') return 'this server has no permission to read it';
   return `it cannot be read: ${messageOf(error)}`;
-}
-
-const known: readonly (readonly [RegExp, string])[] = [
-  [/moov atom not found/, 'its index is missing (moov atom not found): the file is not complete, or no MP4'],
-  [/Format not on whitelist/, 'it is not a recording'],
-  [/EBML header parsing failed/, 'it is not a Matroska file (EBML header parsing failed)'],
-  [/Permission denied/, 'this server has no permission to read it'],
-  [/No such file or directory/, 'the file is not there'],
-  [/Input\/output error/, 'it cannot be read: input/output error'],
-  [/Invalid data found when processing input/, 'its content is not that of a recording'],
-];
-
-/** ffprobe's complaint as one short sentence. */
-function condense(stderr: string, path: string): string {
-  const sentence = known.find(([pattern]) => pattern.test(stderr))?.[1];
-  if (sentence !== undefined) return sentence;
-  const line = stderr.trim().split('\n').at(-1) ?? '';
-  const text = line
-    .replaceAll(fileUrl(path), basename(path))
-    .replace(/\[[^\]]* @ 0x[0-9a-f]+\]\s*/g, '')
-    .trim();
-  return text === '' ? 'ffprobe failed without saying why' : text.slice(0, 200);
 }

@@ -22,6 +22,15 @@ export const profileSpecSchema = z.strictObject({
     sampleRate: z.union([z.literal(44_100), z.literal(48_000)]).default(48_000),
     channels: z.union([z.literal(1), z.literal(2), z.literal(6)]).default(2),
     bitrateKbps: z.int().min(32).max(640),
+    loudnessLufs: z
+      .number()
+      .min(-40)
+      .max(-10)
+      .nullable()
+      .optional()
+      .describe(
+        'The loudness that recordings are brought to, in LUFS (EBU R 128), each by one gain for all of it; null or nothing: they are aired as they are',
+      ),
   }),
 });
 
@@ -45,6 +54,13 @@ function profile(width: number, height: number, videoKbps: number, audioKbps: nu
       preset: 'veryfast',
       keyframeMs: 1000,
     },
-    audio: { codec: 'aac', sampleRate: 48_000, channels: 2, bitrateKbps: audioKbps },
+    audio: {
+      codec: 'aac',
+      sampleRate: 48_000,
+      channels: 2,
+      bitrateKbps: audioKbps,
+      // EBU R 128: that of European broadcasters, and with room for the peaks of films.
+      loudnessLufs: -23,
+    },
   };
 }

@@ -37,13 +37,13 @@ const tolerableLoss = 0.001;
  */
 export async function inspectFile(job: InspectionJob, options: ProbeOptions): Promise<Inspection> {
   const file = join(job.root, job.path);
-  const before = await look(job);
+  const before = await lookAt(job);
   if (before !== 'same') return { kind: before };
   const { metadata, ignored: ignoredNfo } = await readNfoFiles(job.root, job.path, parseFileName(job.path));
   if (!job.probe) return { kind: 'described', metadata, ignoredNfo };
 
   const result = await probe(file, job.size, options);
-  const after = await look(job);
+  const after = await lookAt(job);
   if (after !== 'same') return { kind: after };
   return typeof result === 'string'
     ? { kind: 'failed', reason: result, metadata, ignoredNfo }
@@ -65,8 +65,11 @@ async function probe(file: string, size: number, options: ProbeOptions): Promise
   }
 }
 
-async function look(job: InspectionJob): Promise<'same' | 'changed' | 'gone'> {
-  const now = await stat(join(job.root, job.path)).catch(() => undefined);
+/** Whether a file still is as it was when its size and time were noted. */
+export async function lookAt(
+  file: Pick<InspectionJob, 'root' | 'path' | 'size' | 'mtimeMs'>,
+): Promise<'same' | 'changed' | 'gone'> {
+  const now = await stat(join(file.root, file.path)).catch(() => undefined);
   if (now === undefined) return 'gone';
-  return now.size === job.size && Math.floor(now.mtimeMs) === job.mtimeMs ? 'same' : 'changed';
+  return now.size === file.size && Math.floor(now.mtimeMs) === file.mtimeMs ? 'same' : 'changed';
 }

@@ -6,6 +6,7 @@ import { channelExtents, deletePast, listPlayout, timelineItem, timelineMedia } 
 import { AircheckError, NotFoundError } from '../errors.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import { compareChannelNumbers } from '../guide/channel-number.ts';
+import type { Loudness } from '../library/analysis.ts';
 import type { EpochMs, PlanProblem } from '../schedule/types.ts';
 import type { LineupChannel } from './lineup.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
@@ -226,6 +227,11 @@ export class PlayoutService {
   mediaChanged(): void {
     if (this.#reviewing !== undefined) this.#changedAgain = true;
     else if (this.#settling === undefined) this.#reviewSoon();
+  }
+
+  /** The loudness of a media is known now, and counts from its next airing on. */
+  mediaMeasured(mediaId: string, loudness: Loudness): void {
+    this.#windows.measured(mediaId, loudness);
   }
 
   /** Reads on where the near timelines run short. To be run often; until it succeeds, the old ones go on. */

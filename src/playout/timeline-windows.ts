@@ -1,5 +1,6 @@
 import type { Database } from '../db/connection.ts';
 import { type PlayoutRow, rowsBetween, rowsEndingAfter, timelineItem, timelineMedia } from '../db/playout.ts';
+import type { Loudness } from '../library/analysis.ts';
 import type { EpochMs } from '../schedule/types.ts';
 import { itemAt, type TimelineItem, type TimelineMedia } from './timeline.ts';
 
@@ -61,6 +62,14 @@ export class TimelineWindows {
       if (until === undefined || until < now + leastAheadMs) await this.load(channelId);
     }
     this.#forgetMedia();
+  }
+
+  /**
+   * A media has been measured. That is no change of what is on: who airs it next looks at it, and nobody is told.
+   */
+  measured(mediaId: string, loudness: Loudness): void {
+    const media = this.#media.get(mediaId);
+    if (media !== undefined) media.loudness = loudness;
   }
 
   remove(channelId: string): void {

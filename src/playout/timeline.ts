@@ -1,3 +1,4 @@
+import type { Loudness } from '../library/analysis.ts';
 import type { MediaProbe } from '../library/media.ts';
 import type { EpochMs } from '../schedule/types.ts';
 
@@ -11,6 +12,8 @@ export interface TimelineMedia {
   show?: string;
   season?: number;
   episode?: number;
+  /** Absent before it has been measured. */
+  loudness?: Loudness;
 }
 
 /** An item of a channel's timeline as it is kept in memory: `[startsAt, endsAt)`. */

@@ -16,6 +16,7 @@ import { Programme, type StartCause } from './programme.ts';
 import type { ChannelGate } from './restart-gate.ts';
 import type { Slate } from './slate.ts';
 import { SlateSource } from './slate-source.ts';
+import { SteadyGain } from './steady-gain.ts';
 import { captionOf, type Trouble } from './trouble.ts';
 
 export interface PlayheadDeps {
@@ -62,6 +63,7 @@ export class Playhead {
   private readonly frameTicks: number;
   private readonly muxer: Muxer;
   private readonly splicer: Splicer;
+  private readonly gain: SteadyGain;
   private current: Programme;
   private next: Programme | undefined;
   private slateSource: SlateSource | undefined;
@@ -92,6 +94,7 @@ export class Playhead {
       audioRate: audio.sampleRate,
       silence: deps.slate.silence,
     });
+    this.gain = new SteadyGain(channel.profile.spec);
     this.splicer.startAt(this.clock.snap(this.clock.tickAt(startedAt + settings.slateAfterMs)));
     this.current = this.programmeAt(this.splicer.position);
     this.current.start(this.splicer.position);
@@ -419,6 +422,7 @@ export class Playhead {
       frameTicks: this.frameTicks,
       // Amid a stream, the second that is due is worth more than the work that copying saves.
       mayCopy: !this.sending || this.clock.tickAt(item.startsAt) >= tick - this.frameTicks,
+      gainDb: this.gain.of(item),
       onReadable: () => {
         // Once it is on, the clock says when it is sent.
         if (!this.current.entered) this.deps.onReadable();

@@ -80,6 +80,8 @@ export class Programme {
       frameTicks: number;
       /** It may be entered where its key frames are. */
       mayCopy: boolean;
+      /** How much louder it is aired, in dB. */
+      gainDb: number;
       onReadable: () => void;
       onRun: (run: EncoderRun) => void;
     },
@@ -300,6 +302,7 @@ export class Programme {
       fromMs: (item.inMs ?? 0) + ticksToMs(tick - this.startTick),
       frames,
       copy: this.copy,
+      gainDb: deps.gainDb,
       manyEntries: tick > this.startTick,
       threads: deps.settings.threads,
     };

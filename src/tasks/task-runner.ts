@@ -8,6 +8,8 @@ export interface Task {
   firstAfterMs?: number;
   /** What it returns is shown to people, and so must be small and fit for JSON. The signal aborts at a stop. */
   run(signal: AbortSignal): Promise<unknown>;
+  /** How far a long run is; shown to people too. */
+  progress?(): unknown;
 }
 
 export interface TaskStatus {
@@ -22,6 +24,7 @@ export interface TaskStatus {
   lastResult?: unknown;
   /** Absent when the last run ended well. */
   lastError?: string;
+  progress?: unknown;
   nextRunAt?: number;
 }
 
@@ -73,7 +76,7 @@ export class TaskRunner {
   }
 
   list(): TaskStatus[] {
-    return [...this.#loops.values()].map(({ status }) => ({ ...status }));
+    return [...this.#loops.values()].map(statusOf);
   }
 
   /**
@@ -87,7 +90,7 @@ export class TaskRunner {
     }
     if (loop.current === undefined) await this.#run(loop);
     else await this.#runAfter(loop, loop.current);
-    return { ...loop.status };
+    return statusOf(loop);
   }
 
   #runAfter(loop: Loop, current: Promise<void>): Promise<void> {
@@ -155,4 +158,9 @@ export class TaskRunner {
     }
     clearTimeout(timer);
   }
+}
+
+function statusOf({ task, status }: Loop): TaskStatus {
+  const progress = task.progress?.();
+  return { ...status, ...(progress === undefined ? {} : { progress }) };
 }

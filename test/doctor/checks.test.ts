@@ -12,6 +12,7 @@ import { dataFolderCheck, libraryCheck } from '../../src/doctor/folders.ts';
 import { fontCheck } from '../../src/doctor/fonts.ts';
 import { portCheck } from '../../src/doctor/port.ts';
 import { limitsCheck, memoryCheck, nodeFinding } from '../../src/doctor/system.ts';
+import { breaksArguments, loudnessArguments } from '../../src/ffmpeg/analysis-arguments.ts';
 import { encodeArguments, silenceArguments, slateArguments } from '../../src/ffmpeg/arguments.ts';
 import { shippedProfiles } from '../../src/ffmpeg/profile.ts';
 import type { MediaProbe } from '../../src/library/media.ts';
@@ -125,18 +126,20 @@ describe('ffmpeg', () => {
     const all = [
       slateArguments(profile!.spec, 1, undefined),
       silenceArguments(profile!.spec),
-      ...probes.map((probe) => encodeArguments({ ...request, probe, manyEntries: true })),
+      ...probes.map((probe) => encodeArguments({ ...request, probe, manyEntries: true, gainDb: 3 })),
+      loudnessArguments('/a', audio),
+      breaksArguments('/a', { video, audio }, { blackMs: 500, silenceDb: -50 }),
     ];
     const named = (option: RegExp) =>
       all.flatMap((args) => args.filter((_, at) => option.test(args[at - 1] ?? '')));
-    const filters = named(/^(-filter_complex|-i)$/)
+    const filters = named(/^(-filter_complex|-i|-af|-vf)$/)
       .filter((graph) => !graph.startsWith('file:'))
       .flatMap((graph) => graph.replaceAll(/\[[^\]]*\]/g, '').split(/[;,]/))
       .map((filter) => filter.split('=')[0] ?? '');
     expect(neededParts.filters).toEqual(expect.arrayContaining([...new Set(filters)]));
     expect(new Set(filters).size).toBeGreaterThan(10);
     expect(neededParts.encoders).toEqual(expect.arrayContaining([...new Set(named(/^-c:[va]$/))]));
-    const formats = named(/^-f$/).filter((name) => name !== 'lavfi');
+    const formats = named(/^-f$/).filter((name) => name !== 'lavfi' && name !== 'null');
     expect(neededParts.muxers).toEqual(expect.arrayContaining([...new Set(formats)]));
   });
 });

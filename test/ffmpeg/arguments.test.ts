@@ -163,6 +163,61 @@ describe('the arguments', () => {
     expect(args.indexOf('-ss')).toBeLessThan(args.indexOf('-i'));
   });
 
+  it('of an encode that is made louder or quieter', () => {
+    const sound = (gainDb: number) =>
+      encodeArguments(request({ gainDb }))
+        .find((arg) => arg.includes('[a]'))
+        ?.split(';')[1];
+    expect(sound(-3.2)).toMatchInlineSnapshot(
+      `"[0:1]aresample=48000:async=1000:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=-3.2dB,apad[a]"`,
+    );
+    expect(sound(7)).toMatchInlineSnapshot(
+      `"[0:1]aresample=48000:async=1000:first_pts=0,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=7.0dB,apad[a]"`,
+    );
+    expect(sound(0)).not.toContain('volume');
+    const { audio: _, ...silent } = probe;
+    expect(encodeArguments(request({ probe: silent, gainDb: 7 }))).toEqual(
+      encodeArguments(request({ probe: silent })),
+    );
+  });
+
+  it('of a copy that is made louder: the picture is copied, and the sound begins where it does', () => {
+    const args = encodeArguments(request({ copy: true, fromMs: 4_000, frames: 250, gainDb: 2.5 }));
+    expect(shown(args)).toMatchInlineSnapshot(`
+      "-nostdin
+      -hide_banner
+      -loglevel error
+      -nostats
+      -copyts
+      -start_at_zero
+      -noaccurate_seek
+      -ss 4.000
+      -protocol_whitelist file
+      -format_whitelist matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,avi,aac,asf,flac,flv,live_flv,mp3,ogg,mxf,nut,rm,wtv,dv,gxf,nsv,ivf,pva,ty,wav,w64
+      -i file:/media/a.mkv
+      -map 0:0
+      -map 0:1
+      -c:v copy
+      -af aresample=async=1000,aformat=sample_fmts=fltp:channel_layouts=stereo,volume=2.5dB
+      -c:a aac
+      -b:a 96k
+      -ar 48000
+      -ac 2
+      -to 14.010000
+      -max_interleave_delta 1000000
+      -avoid_negative_ts disabled
+      -map_metadata -1
+      -map_chapters -1
+      -f mpegts
+      -mpegts_start_pid 256
+      -mpegts_pmt_start_pid 4096
+      -muxdelay 0
+      -muxpreload 0
+      -flush_packets 1
+      pipe:1"
+    `);
+  });
+
   it('of media without sound make silence', () => {
     const { audio: _, ...silent } = probe;
     expect(
@@ -527,6 +582,8 @@ describe('run by ffmpeg', () => {
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
+  type Units = TransportStream['audio']['units'];
+
   interface Made {
     bytes: Buffer;
     stream: TransportStream;
@@ -732,8 +789,27 @@ describe('run by ffmpeg', () => {
       expect(stream.video.units.at(-1)!.pts, command).toBeGreaterThan((2.7 + 1.9) * 90_000);
     });
 
-    it('keeps sound and picture together', async () => {
-      const { bytes, command } = await make('ready.mp4', { copy: true, fromMs: 0, frames: 140 });
+    it.each(['ready.mp4', 'ready.mkv'])('of %s that is made louder has all of it too', async (name) => {
+      for (const [fromMs, frames] of [
+        [0, 60],
+        [2000, 51],
+        [2700, 50],
+      ] as const) {
+        const plain = await make(name, { copy: true, fromMs, frames });
+        const louder = await make(name, { copy: true, fromMs, frames, gainDb: 6 });
+        const times = ({ stream }: Made) => stream.video.units.map(({ pts }) => pts);
+        expect(times(louder), louder.command).toEqual(times(plain));
+        const [from, to] = [plain, louder].map(({ stream }) => stream.audio.units) as [Units, Units];
+        // AAC begins with a frame of its own, and sound lasts as long as the picture.
+        expect(to[0]!.pts - from[0]!.pts, louder.command).toBeLessThanOrEqual(0);
+        expect(from[0]!.pts - to[0]!.pts, louder.command).toBeLessThan(2 * 1920 + 1);
+        expect(Math.abs(to.at(-1)!.pts - from.at(-1)!.pts), louder.command).toBeLessThan(2 * 1920 + 1);
+        expect(await complaintsOf(louder.bytes), louder.command).toBe('');
+      }
+    });
+
+    it.each([0, 6])('with a gain of %d dB keeps sound and picture together', async (gainDb) => {
+      const { bytes, command } = await make('ready.mp4', { copy: true, fromMs: 0, frames: 140, gainDb });
       const { flashes, beeps } = await claps(bytes);
       expect(flashes.length, command).toBeGreaterThanOrEqual(4);
       flashes.forEach((flash, index) => {

@@ -75,6 +75,7 @@ describe.each(databases)('media on $name', ({ open }) => {
       season: 2,
       episode: 1,
       aired: null,
+      breakPointsMs: null,
     });
   });
 

@@ -4,6 +4,24 @@ import { getMedia, listMedia, type Media } from '../../db/media.ts';
 import { NotFoundError } from '../../errors.ts';
 import { apiRouter, failures, idParams, instantSchema, iso, json, pageOf, pageQuery } from './shared.ts';
 
+const failureSchema = z.object({ kind: z.literal('failed'), reason: z.string(), at: instantSchema });
+
+const loudnessSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('measured'),
+    lufs: z.number().openapi({ description: 'Integrated loudness (EBU R 128) of its stereo sound' }),
+    truePeakDb: z.number().openapi({ description: 'Highest true peak, in dBTP' }),
+    at: instantSchema,
+  }),
+  z.object({ kind: z.literal('silent'), at: instantSchema }),
+  failureSchema,
+]);
+
+const breaksSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('found'), breaksMs: z.array(z.int()), at: instantSchema }),
+  failureSchema,
+]);
+
 const mediaSchema = z
   .object({
     id: z.uuid(),
@@ -28,6 +46,13 @@ const mediaSchema = z
     videoCodec: z.string().optional(),
     audioCodec: z.string().optional(),
     format: z.string().optional(),
+    chaptersMs: z.array(z.int()).optional().openapi({ description: 'Where chapters begin' }),
+    loudness: loudnessSchema.optional().openapi({
+      description: 'Absent before it has been measured; `silent` is without any sound to be heard',
+    }),
+    breaks: breaksSchema.optional().openapi({
+      description: 'Where it is black and silent, if it has no chapters and that was looked for',
+    }),
     addedAt: instantSchema,
     updatedAt: instantSchema,
   })
@@ -79,7 +104,7 @@ export function mediaRoutes(deps: { db: Database }) {
 }
 
 function shownMedia(media: Media): z.infer<typeof mediaSchema> {
-  const { probe } = media;
+  const { probe, loudness, breaks } = media;
   return {
     id: media.id,
     libraryId: media.libraryId,
@@ -106,6 +131,9 @@ function shownMedia(media: Media): z.infer<typeof mediaSchema> {
       videoCodec: probe?.video?.codec,
       audioCodec: probe?.audio?.codec,
       format: probe?.format,
+      chaptersMs: probe?.chaptersMs.length ? probe.chaptersMs : undefined,
+      loudness: loudness && { ...loudness, at: iso(loudness.at) },
+      breaks: breaks && { ...breaks, at: iso(breaks.at) },
     }),
   };
 }

@@ -14,6 +14,7 @@ const taskSchema = z
     lastSucceededAt: instantSchema.optional(),
     lastResult: z.unknown().optional(),
     lastError: z.string().optional(),
+    progress: z.unknown().optional().openapi({ description: 'How far a task is that takes long' }),
     nextRunAt: instantSchema.optional(),
   })
   .openapi('Task');
