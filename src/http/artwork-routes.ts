@@ -5,7 +5,7 @@ import type { Database } from '../db/connection.ts';
 import { findArtwork } from '../db/guide.ts';
 import { NotFoundError } from '../errors.ts';
 import { isNotModified } from '../guide/validators.ts';
-import { type ArtworkKind, iconOf } from '../library/artwork.ts';
+import { type ArtworkKind, artworkKinds, iconOf } from '../library/artwork.ts';
 import { openArtwork } from '../library/artwork-file.ts';
 import type { HttpEnvironment } from './environment.ts';
 
@@ -22,16 +22,13 @@ export function artworkRoutes(deps: {
 }): Hono<HttpEnvironment> {
   const app = new Hono<HttpEnvironment>();
 
-  app.get('/artwork/:file{[0-9a-f-]+\\.(?:jpe?g|png|webp)}', (c) => send(c, nameOf(c.req.param('file'))));
+  app.get('/artwork/:file', (c) => send(c, nameOf(c.req.param('file'))));
+  app.get('/artwork/:id/:file', (c) => send(c, c.req.param('id'), nameOf(c.req.param('file')) ?? ''));
 
-  app.get('/artwork/:id/:file{(?:poster|still|backdrop)\\.(?:jpe?g|png|webp)}', (c) =>
-    send(c, c.req.param('id'), nameOf(c.req.param('file')) as ArtworkKind),
-  );
-
-  async function send(c: Context<HttpEnvironment>, mediaId: string, kind?: ArtworkKind): Promise<Response> {
+  async function send(c: Context<HttpEnvironment>, mediaId = '', kind?: string): Promise<Response> {
     const found = uuid.test(mediaId) ? await findArtwork(deps.db, mediaId) : undefined;
     const chosen = kind ?? (found && iconOf(found.kind, found.artwork, deps.config.guide.episodeIcon));
-    const path = chosen && found?.artwork[chosen];
+    const path = isKind(chosen) ? found?.artwork[chosen] : undefined;
     const file = found && path && (await openArtwork(found.library, path));
     if (!file) throw new NotFoundError('There is no such picture.', { operation: 'sending a picture' });
     const { handle, type, bytes, etag, lastModified } = file;
@@ -63,6 +60,11 @@ export function artworkRoutes(deps: {
   return app;
 }
 
-function nameOf(file: string): string {
-  return file.slice(0, file.lastIndexOf('.'));
+/** Undefined for what is no name of a picture. */
+function nameOf(file: string): string | undefined {
+  return /^(.+)\.(?:jpe?g|png|webp)$/.exec(file)?.[1];
+}
+
+function isKind(text: string | undefined): text is ArtworkKind {
+  return artworkKinds.some((kind) => kind === text);
 }

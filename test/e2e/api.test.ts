@@ -142,17 +142,17 @@ describe('the admin API', () => {
     expect((await server.api('DELETE', `/collections/${collection.id}`)).status).toBe(204);
   });
 
-  it('refuses schedules with keys that are not built, by name', async () => {
+  it('refuses schedules with keys that do not exist, by name', async () => {
     const { body: profiles } = await server.api('GET', '/profiles');
     const { status, body } = await server.api('POST', '/channels', {
       number: '1',
       name: 'One',
       profileId: profiles.items[0].id,
       zone: 'Mars/Olympus',
-      schedule: { slots: [{ id: 'a', play: 'x', mode: 'flood', start: '20:00' }] },
+      schedule: { slots: [{ id: 'a', play: 'x', mode: 'flood', begin: '20:00' }] },
     });
     expect(status).toBe(422);
-    expect(JSON.stringify(body.errors)).toMatch('start');
+    expect(JSON.stringify(body.errors)).toMatch('begin');
     expect(JSON.stringify(body.errors)).toMatch('IANA');
   });
 
