@@ -13,6 +13,8 @@ const feedBase = {
   slot: z.string(),
   role: z.enum(['content', ...fillerKinds]),
   play: z.string(),
+  /** Whether the parts of an episode stay together, where the order would take them apart. */
+  parts: z.literal('together').exactOptional(),
 };
 export type FeedRole = (typeof feedBase.role)['_output'];
 
@@ -38,6 +40,8 @@ const sortedCursorSchema = z.strictObject({
   order: z.enum(['chronological', 'season-episode']),
   after: ref,
   key: sortKeySchema,
+  /** The entries that followed it, in case that what it is sorted by is changed. */
+  following: z.array(ref).exactOptional(),
 });
 export type SortedCursor = z.infer<typeof sortedCursorSchema>;
 
@@ -51,15 +55,31 @@ const customCursorSchema = z.strictObject({
 });
 export type CustomCursor = z.infer<typeof customCursorSchema>;
 
-const shuffleCursorSchema = z.strictObject({
-  ...cyclic,
-  order: z.literal('shuffle'),
+/** A place in a permutation: that of an entry, which may be gone by now. */
+const place = {
   after: ref,
   /** The whole that it is a part of, if it is. */
   whole: z.string().exactOptional(),
   part: z.int().exactOptional(),
-  /** The media that is moved to the end of this cycle, because it ended the cycle before. */
+};
+const placeSchema = z.strictObject(place);
+export type PlaceCursor = z.infer<typeof placeSchema>;
+
+const shuffleCursorSchema = z.strictObject({
+  ...cyclic,
+  order: z.literal('shuffle'),
+  ...place,
+  /** The how-manieth permutation it is; that of the cycle unless said. */
+  epoch: z.int().min(1).exactOptional(),
+  /** The media that is moved to the end of this permutation, because it ended the cycle before. */
   held: z.string().exactOptional(),
+  /** How far the permutation has been played, if not up to what was played last; null at its beginning. */
+  at: placeSchema.nullable().exactOptional(),
+  /** Where in the permutation the cycle began, if not at its beginning, and whether it has gone over its end. */
+  origin: placeSchema.exactOptional(),
+  wrapped: z.boolean().exactOptional(),
+  /** What has been played ahead of its turn. */
+  ahead: z.array(placeSchema).exactOptional(),
 });
 export type ShuffleCursor = z.infer<typeof shuffleCursorSchema>;
 
@@ -79,7 +99,8 @@ const rotateCursorSchema = z.strictObject({
   shows: z.array(
     z.strictObject({
       show: z.string().exactOptional(),
-      /** When its next turn is: the show with the least has it. */
+      /** When its next turn is: in so many cycles (this one unless said), and where in it, as a part of one. */
+      ahead: z.int().exactOptional(),
       due: z.number(),
       /** Its last played entry; absent while there is none. */
       after: ref.exactOptional(),
