@@ -1,25 +1,28 @@
+import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type FullChannel, fullChannels } from '../db/channels.ts';
 import type { Database } from '../db/connection.ts';
-import { channelExtents, deletePast, listPlayout, timelineItem, timelineMedia } from '../db/playout.ts';
+import {
+  channelExtents,
+  deletePast,
+  deletePastCheckpoints,
+  listPlayout,
+  timelineItem,
+  timelineMedia,
+} from '../db/playout.ts';
 import { AircheckError, NotFoundError } from '../errors.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
-import { compareChannelNumbers } from '../guide/channel-number.ts';
 import type { Loudness } from '../library/analysis.ts';
-import type { EpochMs, PlanProblem } from '../schedule/types.ts';
+import type { EpochMs } from '../schedule/types.ts';
+import { type ChannelState, ChannelStates, type PlayoutStatus } from './channel-states.ts';
+import { type Explanation, explain } from './explain.ts';
 import type { LineupChannel } from './lineup.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
+import type { Preview, PreviewRequest } from './preview.ts';
+import { ReviewSoon } from './review-soon.ts';
 import { itemAt, type TimelineItem } from './timeline.ts';
 import { TimelineWindows } from './timeline-windows.ts';
-
-export interface PlayoutStatus {
-  /** `no_content`: there is nothing but being offline ahead. `planning`: there is no timeline yet. */
-  status: 'ok' | 'no_content' | 'planning';
-  /** How far the timeline reaches; undefined before the first plan. */
-  horizonEndsAt: EpochMs | undefined;
-  problems: PlanProblem[];
-}
 
 export interface ExtendResult {
   channels: number;
@@ -31,29 +34,26 @@ export interface ExtendResult {
   forgotten: number;
 }
 
-interface ChannelState extends PlayoutStatus {
-  channel: FullChannel;
-  /** Planned since the start: the problems are known. */
-  checked: boolean;
-  /** What it is planned from has changed, and it could not be planned since. */
-  stale: boolean;
-}
-
 export interface PlayoutDeps {
   db: Database;
   log: Logger;
   config: Config['playout'];
   /** Plans in a worker thread; undefined when the channel is gone. */
   plan: (request: PlanChannelRequest) => Promise<PlanChannelResult | undefined>;
+  /** Likewise. */
+  preview?: (request: PreviewRequest) => Promise<Preview | undefined>;
   now?: () => EpochMs;
   /** Media that change together are looked at together. */
   settleMs?: number;
 }
 
+/** What is not frozen is replaced, unless it was planned from what there is now. */
+const compared = { replace: 'beyond-freeze', unlessSame: true } as const;
 const hourMs = 3_600_000;
 /** A timeline that gets shorter than the horizon is made so much longer than it, so that it is seldom done. */
 const spareMs = 6 * hourMs;
 const pastBatch = 2_000;
+const longestWaitMs = 600_000;
 
 /** Knows what is on on every channel, from memory, and keeps the timelines as long as they have to be. */
 export class PlayoutService {
@@ -61,51 +61,45 @@ export class PlayoutService {
   readonly #now: () => EpochMs;
   readonly #windows: TimelineWindows;
   readonly #listeners = new Set<(channelId: string) => void>();
-  readonly #channels = new Map<string, ChannelState>();
-  #lineup: readonly LineupChannel[] = [];
-  #byNumber = new Map<string, ChannelState>();
+  readonly #channels = new ChannelStates();
+  readonly #reviewSoon: ReviewSoon;
   #advance: Promise<void> | undefined;
-  #settling: NodeJS.Timeout | undefined;
-  #reviewing: Promise<void> | undefined;
-  /** Media have changed since the review began that is under way. */
-  #changedAgain = false;
-  #lastReviewMs = 0;
+  /** Of the media and collections: whenever they may have changed there is another one. */
+  #edition = 1;
   #stopped = false;
 
   constructor(deps: PlayoutDeps) {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
     this.#windows = new TimelineWindows({ db: deps.db, now: this.#now });
+    this.#reviewSoon = new ReviewSoon(() => this.#review(), deps.settleMs ?? 2_000);
   }
 
   /** Reads the channels and their near timelines. Nothing is planned before `extendAll`. */
   async start(): Promise<void> {
-    for (const channel of await fullChannels(this.#deps.db)) this.#setChannel(channel);
-    // The last run may have ended between an edit and its planning. What comes out as it was is not touched.
-    for (const state of this.#channels.values()) state.stale = true;
+    this.#channels.set(...(await fullChannels(this.#deps.db)));
     await this.#readExtents();
-    for (const id of this.#channels.keys()) await this.#windows.load(id);
+    for (const id of this.#channels.ids()) await this.#windows.load(id);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#settling);
-    await Promise.allSettled([this.#advance, this.#reviewing]);
+    await Promise.allSettled([this.#advance, this.#reviewSoon.stop()]);
   }
 
   /** The enabled channels, in the order of their numbers. */
   lineup(): readonly LineupChannel[] {
-    return this.#lineup;
+    return this.#channels.lineup;
   }
 
   /** Any channel, enabled or not, by its id or number. */
   channel(idOrNumber: string): LineupChannel | undefined {
-    return (this.#channels.get(idOrNumber) ?? this.#byNumber.get(idOrNumber))?.channel.lineup;
+    return this.#channels.find(idOrNumber)?.channel.lineup;
   }
 
   /** The formats that enabled channels send in. */
   profilesInUse(): ProfileSpec[] {
-    return [...new Map(this.#lineup.map(({ profile }) => [profile.id, profile.spec])).values()];
+    return [...new Map(this.lineup().map(({ profile }) => [profile.id, profile.spec])).values()];
   }
 
   itemAt(channelId: string, at: EpochMs): TimelineItem | undefined {
@@ -160,42 +154,59 @@ export class PlayoutService {
    * was is not touched. Throws NotFoundError; when planning fails, nothing has changed.
    */
   async rebuild(channelId: string, options: { from?: 'now' } = {}): Promise<PlanChannelResult> {
-    const result = await this.#plan(channelId, options.from === 'now' ? 'after-current' : 'beyond-freeze');
+    const replace = options.from === 'now' ? 'after-current' : 'beyond-freeze';
+    const result = await this.#plan(channelId, { replace });
     if (result !== undefined) return result;
     throw new NotFoundError('There is no such channel.', { operation: 'rebuilding a timeline' });
   }
 
-  /** Makes a channel's timeline as long as it has to be. Throws NotFoundError. */
-  async extend(channelId: string): Promise<PlanChannelResult> {
-    const result = await this.#plan(channelId);
-    if (result !== undefined) return result;
-    throw new NotFoundError('There is no such channel.', { operation: 'extending a timeline' });
+  /** What a channel would air by another schedule. Changes nothing. Throws NotFoundError. */
+  async preview(
+    channelId: string,
+    request: Omit<PreviewRequest, 'channelId' | 'now' | 'freezeMs' | 'edition'>,
+  ): Promise<Preview> {
+    const moment = { now: this.#now(), edition: this.#edition, freezeMs: this.#deps.config.freezeMs };
+    const preview = await this.#deps.preview?.({ ...request, ...moment, channelId });
+    if (preview !== undefined) return preview;
+    throw new NotFoundError('There is no such channel.', { operation: 'previewing a schedule' });
+  }
+
+  /** Why something is on at an instant, by default now. Throws NotFoundError. */
+  async explain(channelId: string, at?: EpochMs): Promise<Explanation | { nothing: string }> {
+    const now = this.#now();
+    const { problems } = this.status(channelId);
+    const { freezeMs } = this.#deps.config;
+    const request = { channelId, at: at ?? now, now, freezeMs, problems };
+    const explanation = await explain(this.#deps.db, request);
+    if (explanation !== undefined) return explanation;
+    throw new NotFoundError('There is no such channel.', { operation: 'explaining a timeline' });
   }
 
   /**
-   * Makes all timelines as long as they have to be, and forgets their distant past. To be run every
-   * `extendEveryMs`. A channel that cannot be planned does not keep the others from it; it is named at the end,
-   * by an error.
+   * Makes all timelines as long as they have to be, replaces what is not frozen where media or collections have
+   * changed, and forgets the distant past. To be run every `extendEveryMs`. A channel that cannot be planned does
+   * not keep the others from it; it is named at the end, by an error.
    */
   async extendAll(signal?: AbortSignal): Promise<ExtendResult> {
     const total = { channels: this.#channels.size, planned: 0, added: 0, removed: 0, forgotten: 0 };
     const failed: string[] = [];
     const needed = await this.#readExtents();
-    for (const [id, state] of [...this.#channels]) {
-      if (this.#stopped || signal?.aborted) break;
+    await forEach(this.#channels.all(), async (state) => {
+      if (this.#stopped || signal?.aborted || state.waits) return;
+      const { id, number } = state.channel.lineup;
+      const isDue = this.#isDue(state);
+      if (!needed.has(id) && state.checked && !isDue) return;
       try {
-        if (needed.has(id) || !state.checked || state.stale) {
-          const result = await this.#plan(id, state.stale ? 'beyond-freeze' : undefined);
-          total.planned++;
-          total.added += result?.added ?? 0;
-          total.removed += result?.removed ?? 0;
-        }
-        total.forgotten += await this.#forgetPast(id, signal);
+        const result = await this.#plan(id, isDue ? compared : {});
+        total.planned++;
+        total.added += result?.added ?? 0;
+        total.removed += result?.removed ?? 0;
       } catch (error) {
-        failed.push(state.channel.lineup.number);
-        this.#deps.log.error({ err: error, channel: state.channel.lineup.number }, 'planning failed');
+        failed.push(number);
+        this.#deps.log.error({ err: error, channel: number }, 'planning failed');
       }
-    }
+    });
+    total.forgotten = await this.#forgetPast(signal);
     if (failed.length === 0) return total;
     throw new AircheckError(`Channel ${failed.join(', ')} could not be planned.`, {
       operation: 'extending the timelines',
@@ -204,29 +215,51 @@ export class PlayoutService {
 
   /**
    * A channel has been made, changed or deleted. When it returns, this is known here and, if planning went
-   * well, in the timeline.
+   * well, in the timeline. A changed schedule begins beyond the freeze horizon or, from `now`, after the item on air.
    */
-  async channelChanged(channelId: string): Promise<void> {
+  async channelChanged(channelId: string, options: { from?: 'now' | undefined } = {}): Promise<void> {
     const [channel] = await fullChannels(this.#deps.db, channelId);
-    const old = this.#channels.get(channelId);
     if (channel === undefined) {
-      this.#channels.delete(channelId);
       this.#windows.remove(channelId);
-      this.#arrange();
-      if (old !== undefined) this.#emit(channelId);
+      if (this.#channels.remove(channelId)) this.#emit(channelId);
       return;
     }
-    const oldKey = old && planKey(old.channel);
-    this.#setChannel(channel);
-    if (oldKey === undefined) await this.#tryPlan(channelId);
-    else if (oldKey !== planKey(channel)) await this.#tryPlan(channelId, 'beyond-freeze');
+    const old = this.#channels.get(channelId)?.channel;
+    this.#channels.set(channel);
+    if (options.from === 'now') await this.#tryPlan(channelId, { replace: 'after-current' });
+    else if (old === undefined || planKey(old) !== planKey(channel)) await this.#tryPlan(channelId, compared);
     this.#emit(channelId);
+  }
+
+  /**
+   * Many channels have been made or changed. When it returns, this is known here; soon they are planned.
+   *
+   * @param scanned until when what they play is not complete: so long those without a timeline are not planned,
+   * but no longer than ten minutes
+   */
+  async channelsChanged(channelIds: readonly string[], scanned?: Promise<unknown>): Promise<void> {
+    const wanted = new Set(channelIds);
+    const changed = (await fullChannels(this.#deps.db)).filter(({ lineup }) => wanted.has(lineup.id));
+    const fresh = changed.filter(({ lineup }) => this.#channels.get(lineup.id) === undefined);
+    this.#channels.set(...changed);
+    for (const { lineup } of changed) {
+      const state = this.#channels.get(lineup.id);
+      if (state !== undefined) state.edition = undefined;
+    }
+    if (scanned !== undefined) {
+      this.#letWait(
+        fresh.map(({ lineup }) => lineup.id),
+        scanned,
+      );
+    }
+    for (const { lineup } of changed) this.#emit(lineup.id);
+    this.mediaChanged();
   }
 
   /** Media or collections have changed: soon the timelines are looked at, and replaced where not frozen. */
   mediaChanged(): void {
-    if (this.#reviewing !== undefined) this.#changedAgain = true;
-    else if (this.#settling === undefined) this.#reviewSoon();
+    this.#edition += 1;
+    this.#reviewSoon.ask();
   }
 
   /** The loudness of a media is known now, and counts from its next airing on. */
@@ -236,43 +269,40 @@ export class PlayoutService {
 
   /** Reads on where the near timelines run short. To be run often; until it succeeds, the old ones go on. */
   advance(): Promise<void> {
-    this.#advance ??= this.#windows.advance([...this.#channels.keys()]).finally(() => {
+    this.#advance ??= this.#windows.advance(this.#channels.ids()).finally(() => {
       this.#advance = undefined;
     });
     return this.#advance;
   }
 
-  #setChannel(channel: FullChannel): void {
-    const old = this.#channels.get(channel.lineup.id);
-    if (old !== undefined) old.channel = channel;
-    else {
-      this.#channels.set(channel.lineup.id, {
-        channel,
-        status: 'planning',
-        horizonEndsAt: undefined,
-        problems: [],
-        checked: false,
-        stale: false,
-      });
-    }
-    this.#arrange();
+  /** Whether its timeline may have been planned from something else than there is now. */
+  #isDue({ edition, byTime }: ChannelState): boolean {
+    return byTime || edition !== this.#edition;
   }
 
-  #arrange(): void {
-    const states = [...this.#channels.values()].sort((a, b) =>
-      compareChannelNumbers(a.channel.lineup.number, b.channel.lineup.number),
-    );
-    this.#lineup = states.map(({ channel }) => channel.lineup).filter(({ enabled }) => enabled);
-    this.#byNumber = new Map(states.map((state) => [state.channel.lineup.number, state]));
+  #letWait(channelIds: readonly string[], scanned: Promise<unknown>): void {
+    const states = channelIds.flatMap((id) => this.#channels.get(id) ?? []);
+    for (const state of states) state.waits = true;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise((done) => {
+      timer = setTimeout(done, longestWaitMs).unref();
+    });
+    const over = () => {
+      clearTimeout(timer);
+      for (const state of states) state.waits = false;
+      this.mediaChanged();
+    };
+    void Promise.race([scanned, tooLong]).then(over, over);
   }
 
   /** Learns how far the stored timelines reach, and says which of them are too short. */
   async #readExtents(): Promise<Set<string>> {
     const now = this.#now();
-    const least = now + this.#deps.config.horizonHours * hourMs + this.#deps.config.extendEveryMs;
+    const least = now + this.#leastMs;
     const extents = await channelExtents(this.#deps.db, now);
     const needed = new Set<string>();
-    for (const [id, state] of this.#channels) {
+    for (const state of this.#channels.all()) {
+      const { id } = state.channel.lineup;
       const extent = extents.get(id);
       if (extent?.endsAt === undefined || !extent.coversNow) {
         needed.add(id);
@@ -285,32 +315,38 @@ export class PlayoutService {
     return needed;
   }
 
+  /** How far ahead a timeline has to reach, so that it still does at the next look. */
+  get #leastMs(): number {
+    const { horizonHours, extendEveryMs } = this.#deps.config;
+    return horizonHours * hourMs + extendEveryMs;
+  }
+
   async #plan(
     channelId: string,
-    replace?: PlanChannelRequest['replace'],
+    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
   ): Promise<PlanChannelResult | undefined> {
-    const { config, log, plan } = this.#deps;
+    const { log, plan } = this.#deps;
     const now = this.#now();
     const startedAt = performance.now();
+    const enough = now + this.#leastMs;
+    const edition = this.#edition;
     const result = await plan({
-      channelId,
-      now,
-      until: now + config.horizonHours * hourMs + config.extendEveryMs + spareMs,
-      freezeMs: config.freezeMs,
-      ...(replace === undefined ? {} : { replace }),
+      ...{ channelId, now, enough, until: enough + spareMs, edition },
+      freezeMs: this.#deps.config.freezeMs,
+      ...how,
     });
     if (result === undefined) return undefined;
     const state = this.#channels.get(channelId);
-    const { status, endsAt, problems, added, removed } = result;
+    const { status, endsAt, problems, byTime, added, removed } = result;
     if (state !== undefined) {
       if (status === 'no_content' && state.status !== 'no_content') {
         log.warn({ channel: state.channel.lineup.number, problems }, 'the channel has nothing to show');
       }
-      Object.assign(state, { status, horizonEndsAt: endsAt, problems, checked: true });
-      if (replace !== undefined) state.stale = false;
+      Object.assign(state, { status, horizonEndsAt: endsAt, problems, byTime, checked: true });
+      if (how.replace !== undefined) state.edition = edition;
       const number = state.channel.lineup.number;
       const tookMs = Math.round(performance.now() - startedAt);
-      log.debug({ channel: number, replace, added, removed, status, tookMs }, 'channel planned');
+      log.debug({ channel: number, ...how, added, removed, status, tookMs }, 'channel planned');
       if (result.changed) {
         await this.#windows.load(channelId);
         this.#emit(channelId);
@@ -320,47 +356,40 @@ export class PlayoutService {
   }
 
   /** The extending task tries again what fails here. */
-  async #tryPlan(channelId: string, replace?: PlanChannelRequest['replace']): Promise<void> {
+  async #tryPlan(
+    channelId: string,
+    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
+  ): Promise<void> {
     try {
-      await this.#plan(channelId, replace);
+      await this.#plan(channelId, how);
     } catch (error) {
       const state = this.#channels.get(channelId);
-      if (state !== undefined) state.stale = true;
-      this.#deps.log.error({ err: error, channel: state?.channel.lineup.number }, 'planning failed');
+      if (state !== undefined) state.edition = undefined;
+      // What a stop interrupts is planned at the next start.
+      const level = this.#stopped ? 'debug' : 'error';
+      this.#deps.log[level]({ err: error, channel: state?.channel.lineup.number }, 'planning failed');
     }
   }
 
-  async #forgetPast(channelId: string, signal: AbortSignal | undefined): Promise<number> {
+  /** In batches, between which others have their turn at the database. */
+  async #forgetPast(signal: AbortSignal | undefined): Promise<number> {
     const before = this.#now() - this.#deps.config.keepPastHours * hourMs;
     for (let total = 0; ; ) {
-      const deleted = await deletePast(this.#deps.db, channelId, before, pastBatch);
+      const deleted = await deletePast(this.#deps.db, before, pastBatch);
       total += deleted;
-      if (deleted < pastBatch || signal?.aborted) return total;
+      if (deleted === pastBatch && !signal?.aborted) continue;
+      if (total > 0) await deletePastCheckpoints(this.#deps.db, before);
+      return total;
     }
-  }
-
-  /** At least a moment, and as long as the last review took, so that a long scan does not keep the worker busy. */
-  #reviewSoon(): void {
-    if (this.#stopped) return;
-    const delayMs = Math.max(this.#deps.settleMs ?? 2_000, this.#lastReviewMs);
-    this.#settling = setTimeout(() => {
-      this.#settling = undefined;
-      this.#reviewing = this.#review().finally(() => {
-        this.#reviewing = undefined;
-        if (this.#changedAgain) this.#reviewSoon();
-      });
-    }, delayMs);
   }
 
   async #review(): Promise<void> {
-    const startedAt = performance.now();
-    this.#changedAgain = false;
-    for (const id of [...this.#channels.keys()]) {
-      if (this.#stopped) return;
-      await this.#tryPlan(id, 'beyond-freeze');
+    await forEach(this.#channels.all(), async (state) => {
+      if (this.#stopped || state.waits) return;
+      const { id } = state.channel.lineup;
+      if (this.#isDue(state)) await this.#tryPlan(id, compared);
       await this.#readAgain(id);
-    }
-    this.#lastReviewMs = performance.now() - startedAt;
+    });
   }
 
   /** Media may have been moved or probed again without a change of the timeline. */
@@ -381,6 +410,14 @@ export class PlayoutService {
       }
     }
   }
+}
+
+/** So many channels are planned at a time: one while another is being stored. */
+const plansAtOnce = 2;
+
+async function forEach<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const queue = new PQueue({ concurrency: plansAtOnce });
+  await queue.addAll(all.map((one) => () => work(one)));
 }
 
 /** What a channel's timeline depends on. */
