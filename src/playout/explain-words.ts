@@ -82,8 +82,8 @@ const orderNames: Record<Order, string> = {
 };
 
 function orderWords({ order, cycle, position }: ItemReason): string {
-  if (position === undefined) return orderNames[order];
-  return `${orderNames[order]}: number ${position} of round ${cycle ?? 1}`;
+  if (cycle === undefined) return orderNames[order];
+  return `${orderNames[order]}: number ${position} of round ${cycle}`;
 }
 
 function fillerWords({ item, slot, before, after, zone }: Explanation): string[] {

@@ -149,10 +149,10 @@ describe('the admin API', () => {
       name: 'One',
       profileId: profiles.items[0].id,
       zone: 'Mars/Olympus',
-      schedule: { slots: [{ id: 'a', play: 'x', mode: 'flood', begin: '20:00' }] },
+      schedule: { slots: [{ id: 'a', play: 'x', mode: 'flood', starts: '20:00' }] },
     });
     expect(status).toBe(422);
-    expect(JSON.stringify(body.errors)).toMatch('begin');
+    expect(JSON.stringify(body.errors)).toMatch('There is no such key: starts');
     expect(JSON.stringify(body.errors)).toMatch('IANA');
   });
 

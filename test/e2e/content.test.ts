@@ -68,7 +68,7 @@ describe('collections', () => {
 
   it('say what a query would find before it is saved, and take its signs for what they are', async () => {
     const found = async (query: object) =>
-      (await server.api('POST', '/collections/preview', { kind: 'query', query })).body;
+      (await server.api('POST', '/collection-preview', { kind: 'query', query })).body;
     const spots = await found({ folder: '100%_spots', addedWithin: 'PT1H' });
     expect([spots.total, Math.round(spots.durationMs / 1000)]).toEqual([2, 150]);
     expect((await found({ folder: '100%%' })).total).toBe(0);
