@@ -14,6 +14,9 @@ export interface Placement {
 /** Pictures that a copied source may keep back to reorder them; a constant, so that joints need not move. */
 export const reorderFrames = 4;
 
+/** From one decoding time to the next. */
+const longestStepFrames = 2;
+
 /** Sound may come so much later than its picture in a source; then the hole is filled, while the clock still allows it. */
 const soundMayLag = ticksPerSecond / 2;
 
@@ -100,14 +103,24 @@ export class Splicer {
     }
     // Pictures before the key frame that a source was entered at refer to what was not sent.
     if (pts < this.entered) return;
-    // A source that was cut amid reordered pictures has used up a decoding time of this one, which catches up.
-    const dts = Math.max(unit.dts + this.decodeShift, Math.ceil(this.lastDts + this.frameTicks / 2));
+    const dts = this.decodingTime(unit.dts + this.decodeShift);
     this.options.muxer.write({ ...unit, pts, dts });
     this.lastDts = dts;
     this.position = Math.max(this.position, pts + this.frameTicks);
     if (this.position - this.slotTime(this.nextSlot) > soundMayLag) {
       this.fillSilence(this.position - soundMayLag);
     }
+  }
+
+  /**
+   * Decoding goes on evenly: where a source was cut amid reordered pictures, it has used up a decoding time of the next
+   * one; where pictures are missing and the last one stands still, the next ones are decoded early. Both catch up.
+   */
+  private decodingTime(wanted: number): number {
+    if (this.lastDts === Number.NEGATIVE_INFINITY) return wanted;
+    const earliest = Math.ceil(this.lastDts + this.frameTicks / 2);
+    const latest = Math.floor(this.lastDts + longestStepFrames * this.frameTicks);
+    return Math.max(earliest, Math.min(wanted, latest));
   }
 
   private audio(unit: AccessUnit, pts: number): void {
