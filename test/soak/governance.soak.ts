@@ -27,6 +27,8 @@ interface Viewed {
   decoder: Decoder;
   slateSeconds: number;
   programmeSeconds: number;
+  /** How long the picture stood still before the measurement. */
+  stillBeforeMs: number;
   reasons: Map<string, number>;
 }
 
@@ -45,6 +47,8 @@ it(
       {
         AIRCHECK_FFMPEG_PATH: ledger.program,
         AIRCHECK_LIBRARY_SETTLE_MS: '0',
+        // It starts programs of its own, which are not encoders.
+        AIRCHECK_LIBRARY_ANALYSIS_LOUDNESS: 'false',
         // What is broken is to stay in the timeline.
         AIRCHECK_LIBRARY_WATCH: 'false',
         AIRCHECK_LIBRARY_RESCAN_MS: '86400000',
@@ -61,6 +65,8 @@ it(
         'the three good channels have their programmes',
         () => viewed.slice(0, 3).every(({ watcher }) => watcher.checker.moving) || undefined,
       );
+      // The slate of a cold tune, six at a time.
+      for (const each of viewed) each.stillBeforeMs = each.watcher.figures().stillMs;
       const samples = await sampleFor(minutes * 60_000, server, viewed);
       await report({ server, ledger, viewed, samples, folders });
     } finally {
@@ -83,7 +89,15 @@ async function spoil(file: string): Promise<void> {
 function view(channel: CheapChannel, lag: OwnLag): Viewed {
   const decoder = new Decoder();
   const watcher = new Watcher(channel.url, { lag, onBytes: (bytes) => decoder.push(bytes) });
-  return { channel, watcher, decoder, slateSeconds: 0, programmeSeconds: 0, reasons: new Map() };
+  return {
+    channel,
+    watcher,
+    decoder,
+    slateSeconds: 0,
+    programmeSeconds: 0,
+    stillBeforeMs: 0,
+    reasons: new Map(),
+  };
 }
 
 interface Samples {
@@ -215,8 +229,9 @@ async function report(run: {
     ]);
     expect(figures.worstGapMs).toBeLessThan(1_000);
   }
-  for (const { watcher, slateSeconds } of viewed.slice(0, 3)) {
-    expect({ slateSeconds, stillMs: watcher.figures().stillMs }).toEqual({ slateSeconds: 0, stillMs: 0 });
+  for (const { watcher, slateSeconds, stillBeforeMs } of viewed.slice(0, 3)) {
+    const stillMs = watcher.figures().stillMs - stillBeforeMs;
+    expect({ slateSeconds, stillMs }).toEqual({ slateSeconds: 0, stillMs: 0 });
   }
   for (const { watcher, programmeSeconds } of viewed.slice(3)) {
     expect(programmeSeconds).toBe(0);
