@@ -119,8 +119,10 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     db,
     log: logOf('playout'),
     config: config.playout,
-    plan: (args) =>
-      metrics.planned(args.replace === undefined ? 'extend' : 'rebuild', () => worker.plan(args)),
+    plan: (args) => {
+      const isUpkeep = args.replace === undefined || args.unlessSame === true;
+      return metrics.planned(isUpkeep ? 'extend' : 'rebuild', () => worker.plan(args));
+    },
     preview: (args) => worker.preview(args),
   });
   await playout.start();
