@@ -14,6 +14,7 @@ beforeAll(async () => {
   await ffmpeg([...toneOf(-30), '-t', '60', '-c:a', 'flac', join(folder, 'long.mkv')]);
   server = await startServer({
     AIRCHECK_LIBRARY_SETTLE_MS: '0',
+    AIRCHECK_LIBRARY_ANALYSIS_LOUDNESS: 'true',
     AIRCHECK_FFMPEG_PATH: await slowFfmpeg(join(folder, 'ffmpeg')),
   });
 }, 60_000);
@@ -48,7 +49,10 @@ describe('the analysis of a server', () => {
 
   it('tells what it has found of a media', async () => {
     await rm(join(folder, 'long.mkv'));
-    const again = await startServer({ AIRCHECK_LIBRARY_SETTLE_MS: '0' }, { data: server.data });
+    const again = await startServer(
+      { AIRCHECK_LIBRARY_SETTLE_MS: '0', AIRCHECK_LIBRARY_ANALYSIS_LOUDNESS: 'true' },
+      { data: server.data },
+    );
     try {
       const media = await until('it is measured', async () => {
         const { body } = await again.api('GET', '/media?text=loud');

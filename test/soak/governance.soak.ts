@@ -47,8 +47,6 @@ it(
       {
         AIRCHECK_FFMPEG_PATH: ledger.program,
         AIRCHECK_LIBRARY_SETTLE_MS: '0',
-        // It starts programs of its own, which are not encoders.
-        AIRCHECK_LIBRARY_ANALYSIS_LOUDNESS: 'false',
         // What is broken is to stay in the timeline.
         AIRCHECK_LIBRARY_WATCH: 'false',
         AIRCHECK_LIBRARY_RESCAN_MS: '86400000',
