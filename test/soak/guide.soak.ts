@@ -238,17 +238,19 @@ function arrivalsByPicture(bytes: Buffer, arrivals: { offset: number; at: number
   };
 }
 
-/** When the recording's first picture near an instant came. */
+/** When the recording began that began nearest to an instant; the same one may have been on before. */
 function firstPicture(
   seen: readonly (ClockFrame & { at: number })[],
   recording: number | undefined,
   startsAt: number,
 ): number | undefined {
   const near = seen.filter((frame) => Math.abs(frame.at - startsAt) < 3_000);
-  const index = near.findIndex(
-    (frame) => frame.recording === recording && frame.positionMs !== undefined && frame.positionMs < 1_500,
-  );
-  return near[index]?.at;
+  const begins = near.filter((frame, index) => {
+    const before = near[index - 1];
+    if (frame.recording !== recording || frame.positionMs === undefined || before === undefined) return false;
+    return before.recording !== recording || (before.positionMs ?? 0) > frame.positionMs;
+  });
+  return begins.map(({ at }) => at).sort((a, b) => Math.abs(a - startsAt) - Math.abs(b - startsAt))[0];
 }
 
 function spread(sorted: readonly number[]): string {
