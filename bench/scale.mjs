@@ -31,15 +31,19 @@ const env = {
   AIRCHECK_GUIDE_DAYS: String(size.days),
 };
 let server;
+let memory;
 try {
   server = await startServer(env);
   const [watched] = await makeChannels(server, 1, '480p');
   await server.stop();
   await fill();
   server = await startServer(env);
-  const memory = watchMemory(server.pid);
+  memory = watchMemory(server.pid);
   const viewer = watch(`${server.base}/iptv/channel/${watched.id}.ts`);
-  await until(async () => (await server.api('GET', `/streams/${watched.id}`)).state === 'programme');
+  await until(async () => {
+    const { items } = await server.api('GET', '/streams');
+    return items.some(({ state }) => state === 'programme');
+  });
   await server.api('GET', '/server');
   viewer.reset();
 
@@ -88,8 +92,8 @@ try {
   }
   await say('  meanwhile', viewer, memory);
   viewer.leave();
-  memory.stop();
 } finally {
+  memory?.stop();
   await server?.stop();
   await rm(data, { recursive: true, force: true });
 }

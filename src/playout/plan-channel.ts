@@ -173,14 +173,16 @@ async function storePlan(
   if (layout.rows.length === 0) return total;
   let { version } = state;
   for (const part of inParts ? partsOf(from, layout) : [{ from, layout }]) {
+    const expected = version;
+    // It may run more than once, and must know the same each time.
     const stored = await transactionUnlessOutdated(db, async (tx) => {
-      const lock = await lockChannel(tx, sources, version);
+      const lock = await lockChannel(tx, sources, expected);
       if (lock !== 'locked') return lock;
-      version += 1;
-      await setTimelineState(tx, sources.channelId, { ...state, version });
+      await setTimelineState(tx, sources.channelId, { ...state, version: expected + 1 });
       return await store(tx, sources.channelId, part.from, part.layout);
     });
     if (typeof stored === 'string') return stored;
+    version = expected + 1;
     total.added += stored.added;
     total.removed += stored.removed;
     total.changed ||= stored.changed;

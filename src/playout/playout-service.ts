@@ -63,6 +63,8 @@ export class PlayoutService {
   readonly #listeners = new Set<(channelId: string) => void>();
   readonly #channels = new ChannelStates();
   readonly #reviewSoon: ReviewSoon;
+  /** The last plan of each channel that has been begun or waits. */
+  readonly #planning = new Map<string, Promise<unknown>>();
   #advance: Promise<void> | undefined;
   /** Of the media and collections: whenever they may have changed there is another one. */
   #edition = 1;
@@ -328,6 +330,13 @@ export class PlayoutService {
     channelId: string,
     how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
   ): Promise<PlanChannelResult | undefined> {
+    return await this.#inTurn(channelId, () => this.#planNow(channelId, how));
+  }
+
+  async #planNow(
+    channelId: string,
+    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'>,
+  ): Promise<PlanChannelResult | undefined> {
     const { log, plan } = this.#deps;
     const now = this.#now();
     const startedAt = performance.now();
@@ -356,6 +365,18 @@ export class PlayoutService {
       }
     }
     return result;
+  }
+
+  /** One plan of a channel at a time: two would make each other outdated. */
+  async #inTurn<T>(channelId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#planning.get(channelId) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#planning.set(channelId, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#planning.get(channelId) === mine) this.#planning.delete(channelId);
+    }
   }
 
   /** The extending task tries again what fails here. */
