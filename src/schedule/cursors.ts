@@ -13,6 +13,8 @@ const feedBase = {
   slot: z.string(),
   role: z.enum(['content', ...fillerKinds]),
   play: z.string(),
+  /** Whether the parts of an episode stay together, where the order would take them apart. */
+  parts: z.literal('together').exactOptional(),
 };
 export type FeedRole = (typeof feedBase.role)['_output'];
 
@@ -38,6 +40,8 @@ const sortedCursorSchema = z.strictObject({
   order: z.enum(['chronological', 'season-episode']),
   after: ref,
   key: sortKeySchema,
+  /** The entries that followed it, in case that what it is sorted by is changed. */
+  following: z.array(ref).exactOptional(),
 });
 export type SortedCursor = z.infer<typeof sortedCursorSchema>;
 
@@ -79,7 +83,8 @@ const rotateCursorSchema = z.strictObject({
   shows: z.array(
     z.strictObject({
       show: z.string().exactOptional(),
-      /** When its next turn is: the show with the least has it. */
+      /** When its next turn is: in so many cycles (this one unless said), and where in it, as a part of one. */
+      ahead: z.int().exactOptional(),
       due: z.number(),
       /** Its last played entry; absent while there is none. */
       after: ref.exactOptional(),

@@ -8,6 +8,7 @@ const farthestDays = 400;
 /** Which list of slots is in force on which day. */
 export class DayRules {
   readonly #rules: readonly { when: When }[];
+  readonly #known = new Map<DayNumber, number>();
 
   constructor({ days = [] }: Schedule) {
     this.#rules = days;
@@ -20,8 +21,13 @@ export class DayRules {
 
   /** The index of the first rule that matches a day; -1 when none does. */
   ruleOn(day: DayNumber): number {
-    const date = new Date(day * dayMs);
-    return this.#rules.findIndex(({ when }) => matches(when, date));
+    let rule = this.#known.get(day);
+    if (rule === undefined) {
+      const date = new Date(day * dayMs);
+      rule = this.#rules.findIndex(({ when }) => matches(when, date));
+      this.#known.set(day, rule);
+    }
+    return rule;
   }
 
   /** The first day after this one that has another rule; undefined when there is none for long. */

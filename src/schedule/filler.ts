@@ -16,35 +16,43 @@ export interface Frame {
   limit: EpochMs;
 }
 
+/** A programme has no more filler than this, besides its pad: it is laid out whole, however much it asks for. */
+const mostFiller = 1_000;
+
+/** What a programme may still have of filler. */
+interface Room {
+  items: number;
+  ms: number;
+}
+
 /**
  * Writes a programme with its filler: pre-rolls, the media in pieces with mid-rolls between them, post-rolls, and
  * a pad. Says whether all but the pad ends by the limit; if it does not, only a part of it has been written.
+ *
+ * @param yielding whether filler that does not fit beside the media is left out
  */
-export function layProgramme(frame: Frame, pick: Pick): boolean {
+export function layProgramme(frame: Frame, pick: Pick, yielding = false): boolean {
   const { sheet, slot, limit } = frame;
+  const ms = yielding ? limit - sheet.now - pick.lengthMs : Number.POSITIVE_INFINITY;
+  const room: Room = { items: mostFiller, ms };
   const mid = slot.roll('mid');
   const post = slot.roll('post');
-  const breaks = mid === undefined ? [] : breaksOf(pick.media, pick.lengthMs, mid.everyMs);
-  rolls(frame, 'pre', slot.roll('pre'));
+  const breaks = mid?.feed === undefined ? [] : breaksOf(pick.media, pick.lengthMs, mid.everyMs);
+  rolls(frame, room, 'pre', slot.roll('pre'));
   let inMs = 0;
   for (const outMs of breaks) {
+    if (sheet.now + outMs - inMs > limit) return false;
+    const before = sheet.mark();
     sheet.program(pick, inMs, outMs, slot.slot.id, frame.guide);
-    if (sheet.now > limit) return false;
-    rolls(frame, 'mid', mid);
-    inMs = outMs;
+    if (rolls(frame, room, 'mid', mid)) inMs = outMs;
+    else sheet.rewind(before);
   }
   sheet.program(pick, inMs, pick.lengthMs, slot.slot.id, frame.guide);
-  if (breaks.length === 0) rolls(frame, 'post', mid);
-  if (post?.padMs === undefined) rolls(frame, 'post', post);
+  if (breaks.length === 0) rolls(frame, room, 'post', mid);
+  if (post?.padMs === undefined) rolls(frame, room, 'post', post);
   if (sheet.now > limit) return false;
   if (post?.padMs !== undefined) pad(frame, post, post.padMs);
   return true;
-}
-
-/** Writes a media without any filler. Says whether it ends by the limit. */
-export function layBare({ sheet, slot, guide, limit }: Frame, pick: Pick): boolean {
-  sheet.program(pick, 0, pick.lengthMs, slot.slot.id, guide);
-  return sheet.now <= limit;
 }
 
 /**
@@ -69,18 +77,22 @@ export function fill(
   return true;
 }
 
-/** As many as the roll says, but not more than the limit is passed. */
-function rolls(frame: Frame, kind: FillerKind, roll: Roll | undefined): void {
+/** As many as the roll says, but not more than the limit is passed. Says whether there were any. */
+function rolls(frame: Frame, room: Room, kind: FillerKind, roll: Roll | undefined): boolean {
   const { sheet, slot, guide, limit } = frame;
   const feed = roll?.feed;
-  if (roll === undefined || feed === undefined) return;
-  const end = roll.durationMs === undefined ? Number.POSITIVE_INFINITY : sheet.now + roll.durationMs;
-  const most = roll.durationMs === undefined ? roll.count : Number.POSITIVE_INFINITY;
+  if (roll === undefined || feed === undefined) return false;
+  const begin = sheet.now;
+  const end = roll.durationMs === undefined ? Number.POSITIVE_INFINITY : begin + roll.durationMs;
+  const most = Math.min(room.items, roll.durationMs === undefined ? roll.count : Number.POSITIVE_INFINITY);
   for (let played = 0; played < most && sheet.now <= limit; played++) {
-    const pick = feed.take(end - sheet.now);
-    if (pick === undefined) return;
+    const pick = feed.take(Math.min(end - sheet.now, room.ms));
+    if (pick === undefined) break;
     sheet.filler(kind, pick, pick.lengthMs, slot.slot.id, guide);
+    room.items -= 1;
+    room.ms -= pick.lengthMs;
   }
+  return sheet.now > begin;
 }
 
 /** Fills up to the next multiple of the pad on the local clock, but not beyond the limit. */
@@ -96,18 +108,15 @@ function pad(frame: Frame, post: Roll, padMs: number): void {
 function breaksOf({ chaptersMs = [] }: PlanMedia, lengthMs: number, everyMs: number | undefined): number[] {
   const chapters = spaced(chaptersMs.toSorted((a, b) => a - b).map(Math.floor), lengthMs);
   if (chapters.length > 0 || everyMs === undefined) return chapters;
-  const breaks: number[] = [];
-  for (let at = everyMs; at <= lengthMs - shortestMs; at += everyMs) breaks.push(at);
-  return breaks;
+  const count = Math.min(mostFiller, Math.floor((lengthMs - shortestMs) / everyMs));
+  return Array.from({ length: Math.max(0, count) }, (_, index) => (index + 1) * everyMs);
 }
 
 function spaced(points: readonly number[], lengthMs: number): number[] {
   const kept: number[] = [];
-  let last = 0;
   for (const point of points) {
-    if (point - last < shortestMs || lengthMs - point < shortestMs) continue;
-    kept.push(point);
-    last = point;
+    if (point - (kept.at(-1) ?? 0) < shortestMs || lengthMs - point < shortestMs) continue;
+    if (kept.push(point) === mostFiller) break;
   }
   return kept;
 }

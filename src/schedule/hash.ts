@@ -1,13 +1,18 @@
-/** A text, digested. */
+/** A text, digested to twice 32 bits. */
 export interface Digest {
   low: number;
   high: number;
 }
 
-/** Digests a text. The same on every machine (cyrb53). */
-export function digest(text: string): Digest {
-  let low = 0xdeadbeef;
-  let high = 0x41c6ce57;
+const nothing: Digest = { low: 0xdeadbeef, high: 0x41c6ce57 };
+
+/**
+ * Digests a text. The same on every machine (cyrb53).
+ *
+ * @param behind the digest of what stands before it
+ */
+export function digest(text: string, behind: Digest = nothing): Digest {
+  let { low, high } = behind;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     low = Math.imul(low ^ code, 0x9e3779b1);

@@ -1,9 +1,9 @@
 import { InvalidError } from '../errors.ts';
 import { type CursorState, parseCursors } from './cursors.ts';
-import { fill, layBare, layProgramme } from './filler.ts';
+import { fill, layProgramme } from './filler.ts';
 import { fillerEntry, type GuideState, offlineEntry, programmeEntry, readGuide } from './guide.ts';
-import type { Pick } from './orders/feed.ts';
-import { Feeds, isPlaylist } from './orders/feeds.ts';
+import { attempt, type Pick } from './orders/feed.ts';
+import { Feeds } from './orders/feeds.ts';
 import { distinct, findProblems, neverFits } from './problems.ts';
 import { Sheet } from './sheet.ts';
 import { Timetable } from './timetable.ts';
@@ -11,6 +11,7 @@ import {
   type Cursors,
   collectionsOf,
   type EpochMs,
+  isPlaylist,
   type PlanInput,
   type PlanOutput,
   type PlanProblem,
@@ -47,13 +48,13 @@ class Planning {
   constructor(input: PlanInput) {
     const cursors = parseCursors(input.cursors);
     const { since, until = Number.NEGATIVE_INFINITY } = cursors;
-    const { from, zone, schedule, collections, seed } = input;
+    const { from, zone, schedule } = input;
     // What was placed last may reach beyond the window that it was placed in.
     const amid = since !== undefined && since < from && from <= until;
     this.#input = input;
     this.#sheet = new Sheet(amid ? until : from);
     this.#clock = new ZoneClock(zone);
-    this.#feeds = new Feeds(collections, seed, cursors.feeds);
+    this.#feeds = new Feeds(input, cursors.feeds);
     this.#guide = readGuide(cursors, this.#sheet.now === until);
     this.#timetable = new Timetable(schedule, this.#clock, this.#feeds, {
       at: this.#sheet.now,
@@ -66,7 +67,12 @@ class Planning {
   run(): PlanOutput {
     const { cursors, to, checkpointEveryMs = Number.POSITIVE_INFINITY } = this.#input;
     const sheet = this.#sheet;
-    const problems = findProblems(this.#input, this.#timetable.lists, this.#timetable.turn.index);
+    const problems = findProblems(
+      this.#input,
+      this.#feeds,
+      this.#timetable.lists,
+      this.#timetable.turn.index,
+    );
     const checkpoints: { at: EpochMs; cursors: Cursors }[] = [];
     // Only where time has passed: between two turns there is more to know than the cursors say.
     const everyMs = Math.max(1, checkpointEveryMs);
@@ -107,9 +113,9 @@ class Planning {
     const { now } = this.#sheet;
     const limit = this.#timetable.limit(now);
     if (!current.able || turn.played >= current.turnLength || limit <= now) return false;
-    // Filler may be longer than what a whole duration leaves to it; then the media is placed without.
-    const canBeBare = current.durationMs !== undefined && turn.played === 0;
-    if (!this.#lay(limit, layProgramme) && !(canBeBare && this.#lay(limit, layBare))) return false;
+    // Filler may be longer than what a whole duration leaves to it; then it is the filler that gives way.
+    const canYield = current.durationMs !== undefined && turn.played === 0;
+    if (!this.#lay(limit, false) && !(canYield && this.#lay(limit, true))) return false;
     turn.played += 1;
     if (current.durationMs !== undefined) turn.until = limit;
     this.#placed(now);
@@ -117,26 +123,26 @@ class Planning {
   }
 
   /** Lays the next media of the current slot out. When it does not end by the limit, everything is as it was. */
-  #lay(limit: EpochMs, lay: typeof layProgramme): boolean {
+  #lay(limit: EpochMs, yielding: boolean): boolean {
     const { current, turn } = this.#timetable;
     const sheet = this.#sheet;
     const { now } = sheet;
-    const written = sheet.items.length;
-    const feeds = current.involved();
-    const states = feeds.map((feed) => feed.state);
-    const pick = current.content.take(current.mostMs)!;
-    if (pick.lengthMs <= limit - now) {
+    const before = sheet.mark();
+    let pick: Pick | undefined;
+    const placed = attempt(current.involved(), () => {
+      pick = current.content.take(current.mostMs)!;
+      if (pick.lengthMs > limit - now) return false;
       const midnight = () => this.#clock.startOf(this.#clock.dayOf(now));
       const { state, entry } = programmeEntry(this.#guide, current.slot, turn.entry, now, midnight);
-      if (lay({ sheet, clock: this.#clock, slot: current, limit, guide: state.beside }, pick)) {
-        this.#guide = state;
-        if (entry !== undefined) turn.entry = entry;
-        return true;
-      }
-      sheet.rewind(written, now);
-    }
-    for (const [index, feed] of feeds.entries()) feed.state = states[index]!;
-    if (current.slot.mode === 'flood' && turn.played === 0) this.#reportIfNever(pick, limit);
+      const frame = { sheet, clock: this.#clock, slot: current, limit, guide: state.beside };
+      if (!layProgramme(frame, pick, yielding)) return false;
+      this.#guide = state;
+      if (entry !== undefined) turn.entry = entry;
+      return true;
+    });
+    if (placed) return true;
+    sheet.rewind(before);
+    if (current.slot.mode === 'flood' && turn.played === 0) this.#reportIfNever(pick!, limit);
     return false;
   }
 

@@ -1,9 +1,11 @@
 import { Duration } from 'luxon';
-import { isPlaylist, suits } from './orders/feeds.ts';
+import type { Feeds } from './orders/feeds.ts';
+import { FirstWithin } from './orders/first-within.ts';
 import type { ReadySlot, SlotList } from './slots.ts';
-import { canAir } from './stock.ts';
+import { canAir, suits } from './stock.ts';
 import {
   fillerKinds,
+  isPlaylist,
   type Order,
   type PlanInput,
   type PlanMedia,
@@ -11,20 +13,31 @@ import {
   type Slot,
 } from './types.ts';
 
-/** So many media of one slot are named. */
-const mostMedia = 100;
+/** So many media of one slot are named, and so many of all slots; then one of each. */
+const mostOfSlot = 100;
+const mostOfAll = 1_000;
 
 /**
  * What is wrong with a schedule wherever its window lies. `current` is the index of the slot that the plan begins
  * with.
  */
-export function findProblems(input: PlanInput, lists: readonly SlotList[], current: number): PlanProblem[] {
-  const supplies = new Supplies(input.collections);
+export function findProblems(
+  input: PlanInput,
+  feeds: Feeds,
+  lists: readonly SlotList[],
+  current: number,
+): PlanProblem[] {
+  const supplies = new Supplies(input.collections, feeds);
   const always = (input.schedule.days ?? []).length === 0;
-  return lists.flatMap((list) => [
-    ...list.slots.flatMap((slot) => supplyProblems(supplies, slot)),
-    ...unreachable(list, always ? current : undefined),
-  ]);
+  const problems: PlanProblem[] = [];
+  for (const list of lists) {
+    for (const slot of list.slots) {
+      for (const problem of supplyProblems(supplies, slot, problems.length < mostOfAll))
+        problems.push(problem);
+    }
+    for (const problem of unreachable(list, always ? current : undefined)) problems.push(problem);
+  }
+  return problems;
 }
 
 /** Each problem once: two lists, or two attempts, may have the same. */
@@ -50,14 +63,16 @@ function keyOf({ code, slot, filler, media }: PlanProblem): string {
   return JSON.stringify([code, slot, filler, media]);
 }
 
-function supplyProblems(supplies: Supplies, { slot, mostMs }: ReadySlot): PlanProblem[] {
+function supplyProblems(supplies: Supplies, { slot, mostMs }: ReadySlot, all: boolean): PlanProblem[] {
+  const most = all ? mostOfSlot : 1;
   const own = supplies
     .problems(slot.play, slot.order, mostMs)
+    .slice(0, most)
     .map((problem) => ({ slot: slot.id, ...problem }));
   const ofFiller = fillerKinds.flatMap((filler) => {
     const { from, order = 'shuffle' } = slot.filler?.[filler] ?? {};
     if (from === undefined) return [];
-    const found = supplies.problems(from, order, Number.POSITIVE_INFINITY);
+    const found = supplies.problems(from, order, Number.POSITIVE_INFINITY).slice(0, most);
     return found.map((problem) => ({ slot: slot.id, filler, ...problem }));
   });
   return [...own, ...ofFiller];
@@ -68,14 +83,17 @@ type SupplyProblem = Omit<PlanProblem, 'slot' | 'filler'>;
 /** What is wrong with collections. Many slots may play the same one. */
 class Supplies {
   readonly #collections: PlanInput['collections'];
+  readonly #feeds: Feeds;
   readonly #known = new Map<string, SupplyProblem[]>();
+  readonly #longest = new Map<string, FirstWithin>();
 
-  constructor(collections: PlanInput['collections']) {
+  constructor(collections: PlanInput['collections'], feeds: Feeds) {
     this.#collections = collections;
+    this.#feeds = feeds;
   }
 
   problems(name: string, order: Order, mostMs: number): SupplyProblem[] {
-    const key = JSON.stringify([name, order, mostMs]);
+    const key = JSON.stringify([name, order === 'season-episode', mostMs]);
     let found = this.#known.get(key);
     if (found === undefined) {
       found = this.#find(name, order, mostMs);
@@ -91,36 +109,55 @@ class Supplies {
       return collection.playlist.flatMap((member) => this.problems(member.play, member.order, mostMs));
     }
     if (collection.length === 0) return [empty(`collection "${name}" is empty`)];
-    const suitable = collection.filter((media) => suits(media, order));
-    if (suitable.length === 0) {
+    const { size } = this.#feeds.stock(name, order);
+    const suitable =
+      size === collection.length ? size : collection.filter((media) => suits(media, order)).length;
+    if (suitable === 0) {
       return [empty(`collection "${name}" has nothing but specials, which ${order} leaves out`)];
     }
-    return unfit(suitable, mostMs).map((media) => ({
-      code: 'never-fits',
-      media: media.id,
-      message: whyUnfit(media, mostMs),
-    }));
+    const tooShort = size === suitable ? [] : this.#tooShort(collection, order);
+    return [...tooShort, ...this.#tooLong(name, order, mostMs)].slice(0, mostOfSlot);
+  }
+
+  #tooShort(collection: readonly PlanMedia[], order: Order): SupplyProblem[] {
+    const found = new Map<string, SupplyProblem>();
+    for (const media of collection) {
+      if (canAir(media) || !suits(media, order)) continue;
+      const { id, durationMs } = media;
+      const message = `media "${id}" lasts ${durationMs} ms, which is too short to be aired`;
+      found.set(id, { code: 'never-fits', media: id, message });
+      if (found.size === mostOfSlot) break;
+    }
+    return [...found.values()];
+  }
+
+  #tooLong(name: string, order: Order, mostMs: number): SupplyProblem[] {
+    const { media, lengthsMs, mostMs: longestMs } = this.#feeds.stock(name, order);
+    const found = new Map<string, SupplyProblem>();
+    if (longestMs <= mostMs) return [];
+    const longest = this.#longestOf(name, order, lengthsMs);
+    let index = longest.next(0, -mostMs - 1);
+    for (; index !== undefined && found.size < mostOfSlot; index = longest.next(index + 1, -mostMs - 1)) {
+      const { id } = media[index]!;
+      found.set(id, { code: 'never-fits', media: id, message: tooLong(id, lengthsMs[index]!, mostMs) });
+    }
+    return [...found.values()];
+  }
+
+  /** Finds what is longest: their lengths are negative in it. */
+  #longestOf(name: string, order: Order, lengthsMs: Float64Array): FirstWithin {
+    const key = JSON.stringify([name, order === 'season-episode']);
+    let longest = this.#longest.get(key);
+    if (longest === undefined) {
+      longest = new FirstWithin(lengthsMs.map((ms) => -ms));
+      this.#longest.set(key, longest);
+    }
+    return longest;
   }
 }
 
 function empty(message: string): SupplyProblem {
   return { code: 'empty-collection', message };
-}
-
-function unfit(collection: readonly PlanMedia[], mostMs: number): PlanMedia[] {
-  const found = new Map<string, PlanMedia>();
-  for (const media of collection) {
-    if (canAir(media) && media.durationMs <= mostMs) continue;
-    found.set(media.id, media);
-    if (found.size === mostMedia) break;
-  }
-  return [...found.values()];
-}
-
-function whyUnfit(media: PlanMedia, mostMs: number): string {
-  if (!canAir(media))
-    return `media "${media.id}" lasts ${media.durationMs} ms, which is too short to be aired`;
-  return tooLong(media.id, media.durationMs, mostMs);
 }
 
 /**
@@ -132,11 +169,11 @@ function whyUnfit(media: PlanMedia, mostMs: number): string {
 function unreachable(list: SlotList, current: number | undefined): PlanProblem[] {
   if (!list.able) return [];
   const { walked, round } = walk(list, current ?? 0);
-  const reached = current === undefined ? walked : round;
+  const reached = new Set(current === undefined ? walked : round);
   const flood = round.find(({ slot }) => slot.mode === 'flood');
   if (flood === undefined) return [];
   return list.slots
-    .filter((slot) => slot.able && !reached.includes(slot))
+    .filter((slot) => slot.able && !reached.has(slot))
     .map(({ slot }) => ({
       code: 'unreachable-slot',
       slot: slot.id,
@@ -146,12 +183,13 @@ function unreachable(list: SlotList, current: number | undefined): PlanProblem[]
 
 /** Follows the turns from a slot: all that have one, and those that have one again and again. */
 function walk(list: SlotList, from: number): { walked: ReadySlot[]; round: ReadySlot[] } {
-  const walked: ReadySlot[] = [];
+  const walked = new Set<ReadySlot>();
   let slot: ReadySlot | undefined = list.ableFrom(from);
-  while (slot !== undefined && !walked.includes(slot)) {
-    walked.push(slot);
+  while (slot !== undefined && !walked.has(slot)) {
+    walked.add(slot);
     const { index }: ReadySlot = slot;
     slot = slot.slot.mode === 'flood' ? list.fixedAfter(index) : list.ableFrom(index + 1);
   }
-  return { walked, round: slot === undefined ? walked.slice(-1) : walked.slice(walked.indexOf(slot)) };
+  const all = [...walked];
+  return { walked: all, round: slot === undefined ? all.slice(-1) : all.slice(all.indexOf(slot)) };
 }

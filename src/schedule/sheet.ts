@@ -70,10 +70,20 @@ export class Sheet {
     this.#open = true;
   }
 
-  /** Takes back what was written since there were so many items. */
-  rewind(items: number, now: EpochMs): void {
+  mark(): Mark {
+    return { items: this.items.length, now: this.now, open: this.#open };
+  }
+
+  /** Takes back what has been written since the mark. Nothing of that may be offline. */
+  rewind({ items, now, open }: Mark): void {
     this.items.length = items;
     this.now = now;
-    this.#open = false;
+    this.#open = open;
   }
+}
+
+interface Mark {
+  items: number;
+  now: EpochMs;
+  open: boolean;
 }

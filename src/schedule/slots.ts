@@ -1,7 +1,8 @@
 import { clockTimeMs, durationMs } from './iso.ts';
 import type { Feed } from './orders/feed.ts';
-import type { FeedRequest, Feeds } from './orders/feeds.ts';
-import { type FillerKind, fillerKinds, type Slot } from './types.ts';
+import type { Feeds } from './orders/feeds.ts';
+import { contentOf, fillerOf } from './orders/requests.ts';
+import type { FillerKind, Slot } from './types.ts';
 
 /** One kind of filler of a slot, ready to be played. */
 export interface Roll {
@@ -40,15 +41,11 @@ export class ReadySlot {
     this.startMs = slot.start === undefined ? undefined : clockTimeMs(slot.start);
     this.durationMs = slot.mode === 'duration' ? durationMs(slot.duration) : undefined;
     this.turnLength = turnLength(slot);
-    this.able = feeds.able(slot, this.mostMs);
+    const leastMs = feeds.leastMs(slot);
+    this.able = Number.isFinite(leastMs) && leastMs <= this.mostMs;
     const { tail, fallback } = slot.filler ?? {};
     const filled = slot.rest ?? (tail === undefined && fallback === undefined ? 'offline' : 'filler');
     this.fillsRest = filled !== 'offline';
-    feeds.want(this.#request());
-    for (const kind of fillerKinds) {
-      const request = this.#rollRequest(kind);
-      if (request !== undefined) feeds.want(request);
-    }
   }
 
   /** What lasts longer is never placed. */
@@ -58,7 +55,7 @@ export class ReadySlot {
 
   /** What it plays. Only for a slot that is able. */
   get content(): Feed {
-    this.#content ??= this.#feeds.feed(this.#request());
+    this.#content ??= this.#feeds.feed(contentOf(this.slot));
     if (this.#content === undefined) throw new Error(`slot "${this.slot.id}" has nothing to play`);
     return this.#content;
   }
@@ -74,24 +71,14 @@ export class ReadySlot {
     return roll;
   }
 
-  /** The feeds that a programme of this slot takes from. */
+  /** The feeds that a programme of this slot takes from before it is known whether it has a place. */
   involved(): readonly Feed[] {
-    this.#involved ??= [this.content, ...fillerKinds.flatMap((kind) => this.roll(kind)?.feed ?? [])];
+    this.#involved ??= [this.content, ...programmeRolls.flatMap((kind) => this.roll(kind)?.feed ?? [])];
     return this.#involved;
   }
 
-  #request(): FeedRequest {
-    const { id, play, order, parts } = this.slot;
-    return { slot: id, role: 'content', play, order, parts };
-  }
-
-  #rollRequest(kind: FillerKind): FeedRequest | undefined {
-    const { from, order = 'shuffle' } = this.slot.filler?.[kind] ?? {};
-    return from === undefined ? undefined : { slot: this.slot.id, role: kind, play: from, order };
-  }
-
   #makeRoll(kind: FillerKind): Roll {
-    const request = this.#rollRequest(kind);
+    const request = fillerOf(this.slot, kind);
     const { count, duration, every, pad } = { ...this.slot.filler?.[kind] } as RollKeys;
     return {
       feed: request && this.#feeds.feed(request),
@@ -109,11 +96,19 @@ export class SlotList {
   /** Whether any of them has something to play. */
   readonly able: boolean;
   readonly #indexes: ReadonlyMap<string, number>;
+  /** For each slot the next one that has something to play, itself included, and the next of them with a start. */
+  readonly #nextAble: readonly (ReadySlot | undefined)[];
+  readonly #nextFixed: readonly (ReadySlot | undefined)[];
+  readonly #lastAble: readonly (ReadySlot | undefined)[];
 
   constructor(slots: readonly Slot[], feeds: Feeds) {
     this.slots = slots.map((slot, index) => new ReadySlot(slot, index, feeds));
     this.able = this.slots.some(({ able }) => able);
     this.#indexes = new Map(slots.map(({ id }, index) => [id, index]));
+    const backwards = this.slots.toReversed();
+    this.#lastAble = nearest(this.slots, ({ able }) => able);
+    this.#nextAble = nearest(backwards, ({ able }) => able).reverse();
+    this.#nextFixed = nearest(backwards, ({ able, startMs }) => able && startMs !== undefined).reverse();
   }
 
   indexOf(id: string): number | undefined {
@@ -122,31 +117,33 @@ export class SlotList {
 
   /** The first slot, going round from an index, that has something to play. There must be one. */
   ableFrom(index: number): ReadySlot {
-    return this.#find(index, ({ able }) => able)!;
+    return this.#nextAble[index % this.slots.length]!;
   }
 
   /** The last slot, going round backwards from before an index, that has something to play. There must be one. */
   ableBefore(index: number): ReadySlot {
-    const { length } = this.slots;
-    let before = (index - 1 + length) % length;
-    while (!this.slots[before]!.able) before = (before - 1 + length) % length;
-    return this.slots[before]!;
+    return this.#lastAble[(index - 1 + this.slots.length) % this.slots.length]!;
   }
 
   /** The first slot after this one, or itself, that has a fixed start and something to play. */
   fixedAfter(index: number): ReadySlot | undefined {
-    return this.#find(index + 1, ({ able, startMs }) => able && startMs !== undefined);
-  }
-
-  #find(from: number, matches: (slot: ReadySlot) => boolean): ReadySlot | undefined {
-    const { length } = this.slots;
-    for (let step = 0; step < length; step++) {
-      const slot = this.slots[(from + step) % length]!;
-      if (matches(slot)) return slot;
-    }
-    return undefined;
+    return this.#nextFixed[(index + 1) % this.slots.length];
   }
 }
+
+/** For each slot the last one that matches, itself included, going round. */
+function nearest(
+  slots: readonly ReadySlot[],
+  matches: (slot: ReadySlot) => boolean,
+): (ReadySlot | undefined)[] {
+  let last = slots.findLast(matches);
+  return slots.map((slot) => {
+    if (matches(slot)) last = slot;
+    return last;
+  });
+}
+
+const programmeRolls = ['pre', 'mid', 'post'] as const;
 
 type RollKeys = { [Key in 'duration' | 'every' | 'pad']?: string } & { count?: number };
 

@@ -1,106 +1,161 @@
 import { type Digest, digest } from './hash.ts';
-import type { PlanMedia } from './types.ts';
+import { LengthOrder } from './length-order.ts';
+import { type Places, partsOf } from './parts.ts';
+import type { Order, PlanMedia } from './types.ts';
 
 /** What is shorter cannot be aired. It also bounds how many items a day can have. */
 export const shortestMs = 1_000;
 
-/** One place in a collection. A collection may list a media more than once, so the media's id is not enough. */
-export class Entry {
-  /** Names this entry in a cursor. */
-  readonly ref: string;
-  readonly media: PlanMedia;
-  /** How many entries of the same media come before it in the collection. */
-  readonly nth: number;
-  readonly lengthMs: number;
-  /** What it is a part of, and the how-manieth. What stands alone is a whole of one part. */
-  readonly whole: string;
-  readonly part: number;
-  #digested: Digest | undefined;
+/** So many entries are counted one by one before all are. */
+const fewCounts = 100;
 
-  constructor(media: PlanMedia, nth: number, place?: { whole: string; part: number }) {
-    this.ref = `${nth}:${media.id}`;
-    this.media = media;
-    this.nth = nth;
-    this.lengthMs = Math.floor(media.durationMs);
-    this.whole = place?.whole ?? this.ref;
-    this.part = place?.part ?? 1;
-  }
-
-  /** A digest of the whole. */
-  digested(): Digest {
-    this.#digested ??= digest(this.whole);
-    return this.#digested;
-  }
-}
-
-/** What of a collection can be placed. */
+/**
+ * What of a collection can be placed. Its entries are numbered as they are listed: there may be a hundred thousand
+ * of them, of which a plan needs a few, so that whatever is known of an entry is worked out when it is needed.
+ *
+ * A collection may list a media more than once. An entry is therefore named by its media's id and by how many
+ * entries of the same media come before it, together its `ref`.
+ */
 export class Stock {
-  readonly entries: readonly Entry[];
+  readonly media: readonly PlanMedia[];
+  /** Of each entry, in whole milliseconds. */
+  readonly lengthsMs: Float64Array;
   /** Of the shortest entry; infinite when there is none. */
   readonly leastMs: number;
-  #byLength: readonly Entry[] | undefined;
-  #byMedia: ReadonlyMap<string, readonly Entry[]> | undefined;
+  /** Of the longest entry. */
+  readonly mostMs: number;
+  /** The parts of multi-part episodes, where they have to stay together. */
+  readonly #places: Places | undefined;
+  readonly #nths = new Map<number, number>();
+  #digests: readonly Digest[] | undefined;
+  #byLength: LengthOrder | undefined;
 
-  constructor(entries: readonly Entry[]) {
-    this.entries = entries;
-    this.leastMs = entries.reduce(
-      (least, { lengthMs }) => Math.min(least, lengthMs),
-      Number.POSITIVE_INFINITY,
+  private constructor(media: readonly PlanMedia[], lengthsMs: Float64Array, places: Places | undefined) {
+    this.media = media;
+    this.lengthsMs = lengthsMs;
+    this.leastMs = lengthsMs.reduce((least, ms) => Math.min(least, ms), Number.POSITIVE_INFINITY);
+    this.mostMs = lengthsMs.reduce((most, ms) => Math.max(most, ms), 0);
+    this.#places = places;
+  }
+
+  /** @param fits what of the collection can be placed, besides being long enough */
+  static of(collection: readonly PlanMedia[], fits: (media: PlanMedia) => boolean): Stock {
+    const all = collection.every((media) => canAir(media) && fits(media));
+    const media = all ? collection : collection.filter((each) => canAir(each) && fits(each));
+    return new Stock(
+      media,
+      Float64Array.from(media, ({ durationMs }) => Math.floor(durationMs)),
+      undefined,
     );
   }
 
-  /** The entries of one media. */
-  ofMedia(id: string): readonly Entry[] {
-    this.#byMedia ??= groupBy(this.entries, ({ media }) => media.id);
-    return this.#byMedia.get(id) ?? [];
+  /** The same, where the parts of an episode belong together. */
+  withParts(): Stock {
+    const nth = (index: number) => {
+      this.#digests ??= this.#digestAll();
+      return this.nth(index);
+    };
+    return new Stock(this.media, this.lengthsMs, partsOf(this.media, nth));
+  }
+
+  get size(): number {
+    return this.media.length;
+  }
+
+  get hasParts(): boolean {
+    return this.#places !== undefined && this.#places.size > 0;
+  }
+
+  /** How many entries of the same media come before it. */
+  nth(index: number): number {
+    if (this.#digests !== undefined) return this.#nths.get(index) ?? 0;
+    let nth = this.#nths.get(index);
+    if (nth === undefined) {
+      if (this.#nths.size >= fewCounts) {
+        this.#digests = this.#digestAll();
+        return this.nth(index);
+      }
+      const { id } = this.media[index]!;
+      nth = 0;
+      for (let before = 0; before < index; before++) if (this.media[before]!.id === id) nth += 1;
+      this.#nths.set(index, nth);
+    }
+    return nth;
+  }
+
+  /** Names an entry in a cursor. */
+  ref(index: number): string {
+    return refOf(this.media[index]!.id, this.nth(index));
+  }
+
+  /** The entry that a cursor names, if it is still there. */
+  indexOf(ref: string): number | undefined {
+    const { id, nth } = parseRef(ref);
+    let count = 0;
+    for (let index = 0; index < this.media.length; index++) {
+      if (this.media[index]!.id === id && count++ === nth) return index;
+    }
+    return undefined;
+  }
+
+  isPart(index: number): boolean {
+    return this.#places?.has(index) ?? false;
+  }
+
+  /** What an entry is a part of. What stands alone is a whole of its own. */
+  whole(index: number): string {
+    return this.#places?.get(index)?.whole ?? this.ref(index);
+  }
+
+  /** The how-manieth part it is, from 1. */
+  part(index: number): number {
+    return this.#places?.get(index)?.part ?? 1;
+  }
+
+  /** A digest of the whole. */
+  digest(index: number): Digest {
+    this.#digests ??= this.#digestAll();
+    return this.#digests[index]!;
   }
 
   /** Shortest first. */
-  get byLength(): readonly Entry[] {
-    this.#byLength ??= this.entries.toSorted((a, b) => a.lengthMs - b.lengthMs || compareRefs(a.ref, b.ref));
+  get byLength(): LengthOrder {
+    this.#byLength ??= new LengthOrder(this.lengthsMs);
     return this.#byLength;
   }
 
-  /** How many entries last no longer than `maxMs`; they are the first in `byLength`. */
-  countWithin(maxMs: number): number {
-    let low = 0;
-    let high = this.byLength.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.byLength[middle]!.lengthMs <= maxMs) low = middle + 1;
-      else high = middle;
+  /** Counts the entries of each media on the way, by their digests: a map of all ids would take twice as long. */
+  #digestAll(): Digest[] {
+    const { media } = this;
+    const digests = media.map(({ id }) => digest(id, firstOfMedia));
+    const count = new Map<number, number>();
+    const nths = new Map<number, number>();
+    for (const [index, first] of firstAlike(digests, (a, b) => media[a]!.id === media[b]!.id).entries()) {
+      if (first === index) continue;
+      const nth = (count.get(first) ?? 0) + 1;
+      count.set(first, nth);
+      nths.set(index, nth);
+      digests[index] = digest(refOf(media[index]!.id, nth));
     }
-    return low;
+    this.#nths.clear();
+    for (const [index, nth] of nths) this.#nths.set(index, nth);
+    for (const [index, { whole }] of this.#places ?? []) digests[index] = digest(whole);
+    return digests;
   }
-}
-
-/** @param fits what of the collection can be placed, besides having a length */
-export function stockOf(collection: readonly PlanMedia[], fits: (media: PlanMedia) => boolean): Stock {
-  const entries: Entry[] = [];
-  const count = new Map<string, number>();
-  for (const media of collection) {
-    if (!canAir(media) || !fits(media)) continue;
-    const nth = count.get(media.id) ?? 0;
-    count.set(media.id, nth + 1);
-    entries.push(new Entry(media, nth));
-  }
-  return new Stock(entries);
-}
-
-export function groupBy<K>(entries: readonly Entry[], keyOf: (entry: Entry) => K): Map<K, Entry[]> {
-  const groups = new Map<K, Entry[]>();
-  for (const entry of entries) {
-    const key = keyOf(entry);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [entry]);
-    else group.push(entry);
-  }
-  return groups;
 }
 
 /** Whether a media has a length, and enough of it. */
 export function canAir({ durationMs }: PlanMedia): boolean {
   return Number.isFinite(durationMs) && durationMs >= shortestMs;
+}
+
+/** Season 0, the specials, have no place in the numbers of a show. */
+export function suits({ season }: PlanMedia, order: Order): boolean {
+  return order !== 'season-episode' || season !== 0;
+}
+
+export function refOf(id: string, nth: number): string {
+  return `${nth}:${id}`;
 }
 
 /** What a cursor's `ref` says of an entry that may be gone by now. */
@@ -110,7 +165,26 @@ export function parseRef(ref: string): { id: string; nth: number } {
 }
 
 /** By code unit and not by locale: a plan must not depend on the machine. */
-export function compareRefs(a: string, b: string): number {
+export function compareTexts(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
+}
+
+const firstOfMedia = digest(refOf('', 0));
+
+/** For each entry the first one that is the same, found by their digests (a table with open addressing). */
+function firstAlike(digests: readonly Digest[], isSame: (a: number, b: number) => boolean): Int32Array {
+  const firsts = new Int32Array(digests.length);
+  const mask = 2 ** Math.ceil(Math.log2(2 * digests.length + 2)) - 1;
+  const table = new Int32Array(mask + 1).fill(-1);
+  for (const [index, { low, high }] of digests.entries()) {
+    let slot = low & mask;
+    for (; table[slot]! >= 0; slot = (slot + 1) & mask) {
+      const other = table[slot]!;
+      if (digests[other]!.low === low && digests[other]!.high === high && isSame(other, index)) break;
+    }
+    if (table[slot]! < 0) table[slot] = index;
+    firsts[index] = table[slot]!;
+  }
+  return firsts;
 }

@@ -170,6 +170,10 @@ export interface PlaylistMember {
 
 export type PlanCollection = readonly PlanMedia[] | Playlist;
 
+export function isPlaylist(collection: PlanCollection): collection is Playlist {
+  return 'playlist' in collection;
+}
+
 /** Opaque to everybody but the planner; JSON. Its size does not depend on that of the collections. */
 export type Cursors = { [key: string]: unknown };
 
@@ -188,10 +192,10 @@ export interface PlanInput {
 
 export interface ItemReason {
   order: Order;
-  /** The how-manieth time the collection is gone through; the first is 1. */
+  /** The how-manieth time the collection is gone through; the first is 1. Absent in random order. */
   cycle?: number;
-  /** The how-manieth item of that cycle; the first is 1. */
-  position?: number;
+  /** The how-manieth item of that cycle, or in random order of all; the first is 1. */
+  position: number;
   /** The member of a playlist that it comes from. */
   member?: string;
 }

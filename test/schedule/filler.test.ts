@@ -82,9 +82,11 @@ describe('filler', () => {
   });
 
   it('gives way where a whole duration has no room for it', () => {
-    const filler = { pre: { from: 'F', count: 3 }, post: { from: 'F' } };
-    const found = planOf(filler, { mode: 'duration', duration: 'PT55M' }, library, hour);
-    expect(shown(found)).toBe('a0:00 offline0:50 a0:55');
+    const filler = { pre: { from: 'F', count: 2 }, post: { from: 'F' } };
+    const found = planOf(filler, { mode: 'duration', duration: 'PT53M' }, library, 1);
+    expect(shown(found)).toBe('f0:00 a0:02');
+    const bare = planOf(filler, { mode: 'duration', duration: 'PT51M' }, library, hour);
+    expect(shown(bare)).toBe('a0:00 offline0:50 a0:51');
   });
 });
 

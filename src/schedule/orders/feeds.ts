@@ -1,191 +1,165 @@
 import type { FeedCursor } from '../cursors.ts';
-import { withParts } from '../parts.ts';
-import { canAir, Stock, stockOf } from '../stock.ts';
-import type { Order, PlanCollection, PlanMedia, Playlist, PlaylistMember } from '../types.ts';
-import type { Feed, FeedId } from './feed.ts';
+import { Stock, suits } from '../stock.ts';
+import {
+  isPlaylist,
+  type Order,
+  type PlanCollection,
+  type PlanInput,
+  type PlanMedia,
+  type Playlist,
+  type PlaylistMember,
+} from '../types.ts';
+import { type Feed, type FeedRequest, holderOf, idOf, keepsParts, keyOf } from './feed.ts';
 import { ListFeed } from './list-feed.ts';
-import { type Member, PlaylistFeed } from './playlist-feed.ts';
+import { type Member, Members, PlaylistFeed } from './playlist-feed.ts';
 import { RandomFeed } from './random-feed.ts';
+import { memberRequest } from './requests.ts';
 import { RotateFeed } from './rotate-feed.ts';
+import { Sequence } from './sequence.ts';
 import { ShuffleFeed } from './shuffle-feed.ts';
-
-/** What a slot plays, itself or as filler. */
-export interface FeedRequest extends FeedId {
-  order: Order;
-  parts?: PlaylistMember['parts'] | undefined;
-}
+import { chronological, entryOrder, seasonEpisode } from './sorting.ts';
+import { Wanted } from './wanted.ts';
 
 /**
  * The feeds of all slots, each made when it is needed. Slots of one id in the lists of several days are one slot
- * and go on from one another, as long as they play the same in the same order.
+ * and go on from one another, as long as they play the same in the same order. What is known of a collection is
+ * shared by all that play it.
  */
 export class Feeds {
-  readonly #collections: ReadonlyMap<string, PlanCollection>;
-  readonly #seed: number;
+  readonly #input: Pick<PlanInput, 'collections' | 'seed' | 'schedule'>;
+  /** What an earlier plan has left, by feed. */
   readonly #earlier: ReadonlyMap<string, FeedCursor>;
   readonly #stocks = new Map<string, Stock>();
-  readonly #able = new Map<string, boolean>();
+  readonly #sequences = new Map<string, Sequence>();
+  readonly #members = new Map<string, Members>();
   readonly #feeds = new Map<string, Feed>();
-  /** The keys of all feeds that may be needed, by slot and role. */
-  readonly #wanted = new Map<string, Set<string>>();
+  readonly #wanted: Wanted;
 
-  constructor(
-    collections: ReadonlyMap<string, PlanCollection>,
-    seed: number,
-    earlier: readonly FeedCursor[],
-  ) {
-    this.#collections = collections;
-    this.#seed = seed;
+  constructor(input: Pick<PlanInput, 'collections' | 'seed' | 'schedule'>, earlier: readonly FeedCursor[]) {
+    this.#input = input;
     this.#earlier = new Map(earlier.map((cursor) => [keyOf(cursor), cursor]));
+    this.#wanted = new Wanted(input, earlier);
   }
 
-  /** Says that a feed may be needed. Its cursor is kept, even if nothing is taken from it. */
-  want(request: FeedRequest): void {
-    const holder = holderOf(request);
-    const wanted = this.#wanted.get(holder) ?? new Set();
-    this.#wanted.set(holder, wanted);
-    const collection = this.#collections.get(request.play);
-    if (collection === undefined || !isPlaylist(collection)) wanted.add(keyOf(request));
-    else {
-      wanted.add(keyOf({ ...request, order: 'playlist' }));
-      for (const member of collection.playlist) wanted.add(keyOf({ ...request, ...member }));
-    }
+  /** The length of the shortest that there is to play; infinite when there is nothing. */
+  leastMs({ play, order }: { play: string; order: Order }): number {
+    const collection = this.#collection(play);
+    return isPlaylist(collection)
+      ? this.#membersOf(play, collection).leastMs
+      : this.stock(play, order).leastMs;
   }
 
-  /** Whether there is anything to play that lasts no longer than `maxMs`. */
-  able({ play, order }: Pick<FeedRequest, 'play' | 'order'>, maxMs: number): boolean {
-    const key = JSON.stringify([play, order, maxMs]);
-    let able = this.#able.get(key);
-    if (able === undefined) {
-      const collection = this.#collections.get(play) ?? [];
-      able = isPlaylist(collection)
-        ? collection.playlist.some((member) => this.able(member, maxMs))
-        : collection.some((media) => canAir(media) && suits(media, order) && media.durationMs <= maxMs);
-      this.#able.set(key, able);
+  /** What can be placed of a collection that is no playlist. */
+  stock(play: string, order: Order, together = false): Stock {
+    const key = JSON.stringify([play, order === 'season-episode', together]);
+    let stock = this.#stocks.get(key);
+    if (stock === undefined) {
+      stock = together
+        ? this.stock(play, order).withParts()
+        : Stock.of(this.#collection(play) as readonly PlanMedia[], (media) => suits(media, order));
+      this.#stocks.set(key, stock);
     }
-    return able;
+    return stock;
   }
 
   /** Undefined when there is nothing to play. */
   feed(request: FeedRequest): Feed | undefined {
-    const collection = this.#collections.get(request.play) ?? [];
-    if (isPlaylist(collection)) return this.#playlist(request, collection);
-    const key = keyOf(request);
+    const { play, order } = request;
+    const collection = this.#collection(play);
+    const key = keyOf(isPlaylist(collection) ? { ...request, order: 'playlist' } : request);
     const made = this.#feeds.get(key);
     if (made !== undefined) return made;
-    const stock = this.#stock(request, collection);
-    if (stock.entries.length === 0) return undefined;
-    const feed = feedOf(request, stock, this.#seed, this.#cursorOf(request, stock));
-    this.#feeds.set(key, feed);
+    const feed = isPlaylist(collection)
+      ? this.#playlistFeed(request, collection, this.#earlier.get(key))
+      : this.#stockFeed(request, this.stock(play, order, keepsParts(request)));
+    if (feed !== undefined) this.#feeds.set(key, feed);
     return feed;
   }
 
   /** What all feeds need to go on. */
   cursors(): FeedCursor[] {
     const found = new Map<string, FeedCursor>();
-    for (const feed of this.#feeds.values()) {
-      for (const cursor of feed.cursors()) found.set(keyOf(cursor), cursor);
-    }
-    for (const [key, cursor] of this.#earlier) {
-      const wanted = this.#wanted.get(holderOf(cursor));
-      if (found.has(key) || wanted === undefined) continue;
-      // What a slot has played before its collection was changed may still say where it goes on.
-      const orphan =
-        !wanted.has(key) && [...wanted].some((other) => !found.has(other) && !this.#earlier.has(other));
-      if (wanted.has(key) || orphan) found.set(key, cursor);
-    }
+    for (const [key, feed] of this.#feeds) for (const cursor of feed.cursors()) found.set(key, cursor);
+    const isKnown = (key: string) => found.has(key) || this.#earlier.has(key);
+    const isKept = this.#wanted.keeps(isKnown);
+    for (const [key, cursor] of this.#earlier) if (!found.has(key) && isKept(cursor)) found.set(key, cursor);
     return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, cursor]) => cursor);
   }
 
-  #playlist(request: FeedRequest, { playlist }: Playlist): Feed | undefined {
-    const key = keyOf({ ...request, order: 'playlist' });
-    const made = this.#feeds.get(key);
-    if (made !== undefined) return made;
-    const members = playlist.flatMap((member, index): Member[] => {
-      const feed = this.feed({ ...request, ...member });
-      if (feed === undefined) return [];
-      const nth = playlist.slice(0, index).filter((other) => sameMember(other, member)).length;
-      const count = member.count === 'all' ? this.#sizeOf(member) : member.count;
-      return [{ key: JSON.stringify([member.play, member.order, nth]), member, count, feed }];
-    });
-    if (members.length === 0) return undefined;
-    const feed = new PlaylistFeed(idOf(request), members, this.#earlier.get(key));
-    this.#feeds.set(key, feed);
-    return feed;
+  #collection(name: string): PlanCollection {
+    return this.#input.collections.get(name) ?? [];
   }
 
-  #sizeOf({ play, order }: PlaylistMember): number {
-    return this.#stock({ play, order }, this.#collections.get(play) as readonly PlanMedia[]).entries.length;
+  #playlistFeed(request: FeedRequest, playlist: Playlist, cursor: FeedCursor | undefined): Feed | undefined {
+    const members = this.#membersOf(request.play, playlist);
+    if (members.all.length === 0) return undefined;
+    const feedOf = (member: PlaylistMember) => this.feed(memberRequest(request, member))!;
+    const { slot, role, play } = request;
+    return new PlaylistFeed({ slot, role, play }, members, feedOf, cursor);
   }
 
-  #stock(
-    { play, order, parts }: Omit<FeedRequest, 'slot' | 'role'>,
-    collection: readonly PlanMedia[],
-  ): Stock {
-    const key = JSON.stringify([play, order === 'season-episode', parts === 'together']);
-    let stock = this.#stocks.get(key);
-    if (stock === undefined) {
-      stock = stockOf(collection, (media) => suits(media, order));
-      if (parts === 'together') stock = new Stock(withParts(stock.entries));
-      this.#stocks.set(key, stock);
+  #membersOf(name: string, { playlist }: Playlist): Members {
+    let members = this.#members.get(name);
+    if (members === undefined) {
+      const count = new Map<string, number>();
+      const all = playlist.map((member): Member => {
+        const { play, order } = member;
+        const nth = count.get(JSON.stringify([play, order])) ?? 0;
+        count.set(JSON.stringify([play, order]), nth + 1);
+        // A playlist cannot contain another, so one of its members that is none has nothing to play.
+        const { size, leastMs } = isPlaylist(this.#collection(play))
+          ? { size: 0, leastMs: Number.POSITIVE_INFINITY }
+          : this.stock(play, order);
+        const key = JSON.stringify([play, order, nth]);
+        return { key, member, count: member.count === 'all' ? size : member.count, leastMs };
+      });
+      members = new Members(all.filter(({ leastMs }) => leastMs < Number.POSITIVE_INFINITY));
+      this.#members.set(name, members);
     }
-    return stock;
+    return members;
   }
 
-  /**
-   * A slot that was given another collection begins anew, unless that one has what was played last.
-   */
+  #stockFeed(request: FeedRequest, stock: Stock): Feed | undefined {
+    if (stock.size === 0) return undefined;
+    const id = idOf(request);
+    const cursor = this.#cursorOf(request, stock);
+    const { order } = request;
+    switch (order) {
+      case 'chronological':
+      case 'season-episode':
+      case 'custom':
+        return new ListFeed(id, order, stock, this.#sequence(request.play, order, stock), cursor);
+      case 'shuffle':
+        return new ShuffleFeed(id, stock, this.#input.seed, cursor);
+      case 'random':
+        return new RandomFeed(id, stock, this.#input.seed, cursor);
+      case 'rotate':
+        return new RotateFeed(id, stock, cursor);
+    }
+  }
+
+  #sequence(play: string, order: 'chronological' | 'season-episode' | 'custom', stock: Stock): Sequence {
+    const key = JSON.stringify([play, order]);
+    let sequence = this.#sequences.get(key);
+    if (sequence === undefined) {
+      const compare = { chronological, 'season-episode': seasonEpisode, custom: undefined }[order];
+      sequence = new Sequence(stock, compare && entryOrder(stock, compare));
+      this.#sequences.set(key, sequence);
+    }
+    return sequence;
+  }
+
+  /** A slot that was given another collection begins anew, unless that one has what was played last. */
   #cursorOf(request: FeedRequest, stock: Stock): FeedCursor | undefined {
     const same = this.#earlier.get(keyOf(request));
     if (same !== undefined) return same;
-    const wanted = this.#wanted.get(holderOf(request));
-    for (const [key, cursor] of this.#earlier) {
-      if (holderOf(cursor) !== holderOf(request) || wanted?.has(key)) continue;
-      if (cursor.order !== request.order) continue;
-      if (stock.entries.some(({ ref }) => ref === cursor.after)) return cursor;
-    }
-    return undefined;
+    return this.#wanted
+      .earlierOf(holderOf(request))
+      .find(
+        (cursor) =>
+          cursor.order === request.order &&
+          !this.#wanted.wants(cursor) &&
+          stock.indexOf(cursor.after) !== undefined,
+      );
   }
-}
-
-/** A playlist cannot contain another, so one of its members that is none has nothing to play. */
-export function isPlaylist(collection: PlanCollection): collection is Playlist {
-  return 'playlist' in collection;
-}
-
-/** Season 0, the specials, have no place in the numbers of a show. */
-export function suits({ season }: PlanMedia, order: Order): boolean {
-  return order !== 'season-episode' || season !== 0;
-}
-
-function feedOf(request: FeedRequest, stock: Stock, seed: number, cursor: FeedCursor | undefined): Feed {
-  const id = idOf(request);
-  switch (request.order) {
-    case 'chronological':
-    case 'season-episode':
-    case 'custom':
-      return new ListFeed(id, request.order, stock, cursor);
-    case 'shuffle':
-      return new ShuffleFeed(id, stock, seed, cursor);
-    case 'random':
-      return new RandomFeed(id, stock, seed, cursor);
-    case 'rotate':
-      return new RotateFeed(id, stock, cursor);
-  }
-}
-
-function idOf({ slot, role, play }: FeedId): FeedId {
-  return { slot, role, play };
-}
-
-function keyOf({ slot, role, play, order }: FeedId & { order: string }): string {
-  return JSON.stringify([slot, role, play, order]);
-}
-
-function holderOf({ slot, role }: FeedId): string {
-  return JSON.stringify([slot, role]);
-}
-
-function sameMember(a: PlaylistMember, b: PlaylistMember): boolean {
-  return a.play === b.play && a.order === b.order;
 }

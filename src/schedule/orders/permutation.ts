@@ -1,29 +1,22 @@
 import { type Digest, digest, mix } from '../hash.ts';
-import { compareRefs, type Entry, type Stock } from '../stock.ts';
+import { compareTexts, parseRef, type Stock } from '../stock.ts';
 
 /** Where an entry stands, whether it is still there or gone. */
 export interface Place {
   rank: number;
   part: number;
-  ref: string;
-}
-
-interface Ranked {
-  entry: Entry;
-  rank: number;
+  id: string;
+  nth: number;
 }
 
 /** Hashes are below it; what is held back comes behind all others. */
 const hashes = 2 ** 53;
-/** About so many entries share a bucket. */
-const bucketSize = 8;
-/** The next of so few entries is looked for one by one, without putting all into buckets. */
-const few = 128;
+/** About so many entries are looked up at first; each time twice as many as before. */
+const firstLook = 64;
 
 /**
  * The entries of a stock in the order of a hash of each; the parts of a whole share one and stand behind one
- * another. Nothing is sorted: the entries are put into as many buckets as there are ranges of hashes, and the next
- * one is looked for in the few that share its bucket.
+ * another. Not all are sorted, of which there may be many, but only those that come next.
  */
 export class Permutation {
   readonly cycle: number;
@@ -31,7 +24,8 @@ export class Permutation {
   readonly held: string | undefined;
   readonly #stock: Stock;
   readonly #seed: Digest;
-  #buckets: Ranked[][] | undefined;
+  /** Of all entries, and of the shortest, by how many. */
+  readonly #runs = new Map<number, Run>();
 
   constructor(stock: Stock, seed: string, cycle: number, held: string | undefined) {
     this.#stock = stock;
@@ -41,99 +35,120 @@ export class Permutation {
   }
 
   /** The first entry behind a place that lasts no longer than `maxMs`. */
-  next(behind: Place | undefined, maxMs: number): Entry | undefined {
-    if (this.#buckets === undefined && maxMs !== Number.POSITIVE_INFINITY) {
-      const count = this.#stock.countWithin(maxMs);
-      if (count <= few) {
-        return firstBehind(
-          behind,
-          maxMs,
-          this.#stock.byLength.slice(0, count).map((entry) => this.#ranked(entry)),
-        );
-      }
+  next(behind: Place | undefined, maxMs: number): number | undefined {
+    return this.#runFor(maxMs).next(behind, maxMs);
+  }
+
+  placeOf(index: number): Place {
+    const { id } = this.#stock.media[index]!;
+    return { rank: this.#rank(index), part: this.#stock.part(index), id, nth: this.#stock.nth(index) };
+  }
+
+  /** Of an entry that may be gone. */
+  placeOfRef(ref: string, whole: string, part: number): Place {
+    const { id, nth } = parseRef(ref);
+    return { rank: this.#rankOf(id, digest(whole)), part, id, nth };
+  }
+
+  /** Where few entries fit, the others are left out: of those that are in a run, about half fit at least. */
+  #runFor(maxMs: number): Run {
+    const { size, mostMs } = this.#stock;
+    const count = maxMs >= mostMs ? size : this.#stock.byLength.countWithin(maxMs);
+    const among = 2 * count > size ? size : 2 ** Math.ceil(Math.log2(count));
+    let run = this.#runs.get(among);
+    if (run === undefined) {
+      const members = among === size ? undefined : this.#stock.byLength.indexes.subarray(0, among);
+      run = new Run(this.#stock, members, (index) => this.#rank(index));
+      this.#runs.set(among, run);
     }
-    this.#buckets ??= this.#fillBuckets();
-    for (let i = behind === undefined ? 0 : this.#bucketOf(behind.rank); i < this.#buckets.length; i++) {
-      const found = firstBehind(behind, maxMs, this.#buckets[i]!);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    return run;
   }
 
-  /** Whether a media stands at the beginning. */
-  opensWith(media: string): boolean {
-    const first = firstBehind(
-      undefined,
-      Number.POSITIVE_INFINITY,
-      this.#stock.ofMedia(media).map((entry) => this.#ranked(entry)),
-    );
-    if (first === undefined) return false;
-    const { rank } = this.#ranked(first);
-    return !this.#stock.entries.some((entry) => compare(this.#ranked(entry).rank, entry, rank, first) < 0);
+  #rank(index: number): number {
+    return this.#rankOf(this.#stock.media[index]!.id, this.#stock.digest(index));
   }
 
-  /** @param digested of the whole that it is a part of */
-  placeOf({
-    ref,
-    part,
-    media,
-    digested,
-  }: {
-    ref: string;
-    part: number;
-    media: string;
-    digested: Digest;
-  }): Place {
-    return { ref, part, rank: this.#rank(media, digested) };
-  }
-
-  #fillBuckets(): Ranked[][] {
-    const { entries } = this.#stock;
-    const buckets = Array.from({ length: Math.ceil(entries.length / bucketSize) + 1 }, (): Ranked[] => []);
-    this.#buckets = buckets;
-    for (const entry of entries) {
-      const ranked = this.#ranked(entry);
-      buckets[this.#bucketOf(ranked.rank)]!.push(ranked);
-    }
-    return buckets;
-  }
-
-  /** The last bucket is for what is held back. */
-  #bucketOf(rank: number): number {
-    const last = this.#buckets!.length - 1;
-    return rank < hashes ? Math.floor((rank / hashes) * last) : last;
-  }
-
-  #ranked(entry: Entry): Ranked {
-    return { entry, rank: this.#rank(entry.media.id, entry.digested()) };
-  }
-
-  #rank(media: string, digested: Digest): number {
+  #rankOf(id: string, digested: Digest): number {
     const hash = mix(digested, this.#seed);
-    return media === this.held ? hash + hashes : hash;
+    return id === this.held ? hash + hashes : hash;
   }
 }
 
-function firstBehind(
-  behind: Place | undefined,
-  maxMs: number,
-  candidates: readonly Ranked[],
-): Entry | undefined {
-  let found: Ranked | undefined;
-  for (const candidate of candidates) {
-    const { entry, rank } = candidate;
-    if (entry.lengthMs > maxMs) continue;
-    if (behind !== undefined && compare(rank, entry, behind.rank, behind) <= 0) continue;
-    if (found === undefined || compare(rank, entry, found.rank, found.entry) < 0) found = candidate;
-  }
-  return found?.entry;
+interface Ranked {
+  index: number;
+  rank: number;
 }
 
-function compare(
-  aRank: number,
-  a: { part: number; ref: string },
-  bRank: number,
-  b: { part: number; ref: string },
-): number {
-  return aRank - bRank || a.part - b.part || compareRefs(a.ref, b.ref);
+/** Some entries in the order of their ranks, as far as they have been looked at. */
+class Run {
+  readonly #stock: Stock;
+  readonly #members: Uint32Array | undefined;
+  readonly #rankOf: (index: number) => number;
+  /** The entries whose ranks are in [from, to), in order. */
+  #known: Ranked[] = [];
+  #from = 0;
+  #to = 0;
+  #width: number;
+
+  constructor(stock: Stock, members: Uint32Array | undefined, rankOf: (index: number) => number) {
+    this.#stock = stock;
+    this.#members = members;
+    this.#rankOf = rankOf;
+    this.#width = (hashes / (members?.length ?? stock.size)) * firstLook;
+  }
+
+  next(behind: Place | undefined, maxMs: number): number | undefined {
+    const from = behind?.rank ?? 0;
+    if (from < this.#from || from >= this.#to) this.#look(from);
+    for (;;) {
+      for (let i = this.#firstBehind(behind); i < this.#known.length; i++) {
+        const { index } = this.#known[i]!;
+        if (this.#stock.lengthsMs[index]! <= maxMs) return index;
+      }
+      if (this.#to === Number.POSITIVE_INFINITY) return undefined;
+      this.#look(this.#to);
+    }
+  }
+
+  /** Looks up and sorts the entries whose ranks come next. */
+  #look(from: number): void {
+    this.#from = from;
+    this.#to = from + this.#width < hashes ? from + this.#width : Number.POSITIVE_INFINITY;
+    this.#width *= 2;
+    const known: Ranked[] = [];
+    const size = this.#members?.length ?? this.#stock.size;
+    for (let i = 0; i < size; i++) {
+      const index = this.#members?.[i] ?? i;
+      const rank = this.#rankOf(index);
+      if (rank >= from && rank < this.#to) known.push({ index, rank });
+    }
+    this.#known = known.sort((a, b) => a.rank - b.rank || this.#compareAlike(a.index, b.index));
+  }
+
+  #firstBehind(behind: Place | undefined): number {
+    if (behind === undefined) return 0;
+    let low = 0;
+    let high = this.#known.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const { index, rank } = this.#known[middle]!;
+      if ((rank - behind.rank || this.#compareTo(index, behind)) > 0) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #compareAlike(a: number, b: number): number {
+    const { media } = this.#stock;
+    return this.#compareTo(a, { part: this.#stock.part(b), id: media[b]!.id, nth: this.#stock.nth(b) });
+  }
+
+  /** Of entries of one rank. */
+  #compareTo(index: number, { part, id, nth }: Omit<Place, 'rank'>): number {
+    return (
+      this.#stock.part(index) - part ||
+      compareTexts(this.#stock.media[index]!.id, id) ||
+      this.#stock.nth(index) - nth
+    );
+  }
 }

@@ -1,78 +1,173 @@
 import type { FeedCursor } from '../cursors.ts';
 import { type Digest, digest, mix } from '../hash.ts';
-import { type Entry, groupBy, parseRef, Stock } from '../stock.ts';
+import { LengthOrder } from '../length-order.ts';
+import { parseRef, type Stock } from '../stock.ts';
 import type { Feed, FeedId, Pick } from './feed.ts';
 
 interface State {
   draws: number;
-  /** The entry that was played last. */
+  /** What was played last. */
   last?: string;
+  /** The same, if it was played since this feed was made. */
+  taken?: number;
 }
-
-/** Draws that give the same media again are repeated so often; then the next one by length is taken. */
-const attempts = 8;
 
 /** Draws by a hash of seed, slot and the number of the draw, and nothing twice running if there is a choice. */
 export class RandomFeed implements Feed {
-  state: State;
   readonly #id: FeedId;
   readonly #seed: Digest;
   readonly #stock: Stock;
   /** What is drawn as long as any of it fits: single media, and first parts. */
-  readonly #first: Stock;
+  readonly #firsts: Urn;
+  readonly #all: Urn;
   /** What has to follow an entry. */
-  readonly #next = new Map<string, Entry>();
-  readonly #begun: State;
+  readonly #following: ReadonlyMap<number, number>;
+  #state: State = { draws: 0 };
+  #marked = this.#state;
 
   constructor(id: FeedId, stock: Stock, seed: number, cursor: FeedCursor | undefined) {
     this.#id = id;
     this.#seed = digest(JSON.stringify([seed, id.slot, id.role]));
-    const wholes = groupBy(stock.entries, ({ whole }) => whole);
-    const firsts: Entry[] = [];
-    for (const parts of wholes.values()) {
-      const [first, ...rest] = parts.sort((a, b) => a.part - b.part);
-      firsts.push(first!);
-      for (const [index, part] of rest.entries()) this.#next.set(parts[index]!.ref, part);
-    }
     this.#stock = stock;
-    this.#first = new Stock(firsts);
-    this.#begun = cursor?.order === 'random' ? { draws: cursor.draws, last: cursor.after } : { draws: 0 };
-    this.state = this.#begun;
+    this.#all = new Urn(stock);
+    this.#following = stock.hasParts ? followingParts(stock) : new Map();
+    const later = new Set(this.#following.values());
+    this.#firsts =
+      later.size === 0
+        ? this.#all
+        : new Urn(
+            stock,
+            Uint32Array.from(stock.media.keys()).filter((index) => !later.has(index)),
+          );
+    if (cursor?.order !== 'random') return;
+    this.#state = { draws: cursor.draws, last: cursor.after };
+    this.#marked = this.#state;
   }
 
   take(maxMs: number): Pick | undefined {
-    const { draws, last } = this.state;
-    const following = last === undefined ? undefined : this.#next.get(last);
-    const entry =
-      following !== undefined && following.lengthMs <= maxMs
-        ? following
-        : (this.#draw(this.#first, maxMs) ?? this.#draw(this.#stock, maxMs));
-    if (entry === undefined) return undefined;
-    this.state = { draws: draws + 1, last: entry.ref };
-    return { media: entry.media, lengthMs: entry.lengthMs, why: { order: 'random' } };
+    if (this.#stock.leastMs > maxMs) return undefined;
+    const { draws } = this.#state;
+    const index = this.#next(maxMs)!;
+    this.#state = { draws: draws + 1, taken: index };
+    const { media, lengthsMs } = this.#stock;
+    return {
+      media: media[index]!,
+      lengthMs: lengthsMs[index]!,
+      why: { order: 'random', position: draws + 1 },
+    };
   }
+
+  mark(): void {
+    this.#marked = this.#state;
+  }
+
+  undo(): void {
+    this.#state = this.#marked;
+  }
+
+  keep(): void {}
 
   cursors(): FeedCursor[] {
-    const { draws, last } = this.state;
-    if (last === undefined || this.state === this.#begun) return [];
-    return [{ ...this.#id, order: 'random', draws, after: last }];
+    const { draws, taken } = this.#state;
+    if (taken === undefined) return [];
+    return [{ ...this.#id, order: 'random', draws, after: this.#stock.ref(taken) }];
   }
 
-  #draw(stock: Stock, maxMs: number): Entry | undefined {
-    const { draws, last } = this.state;
-    const { byLength } = stock;
-    const count = stock.countWithin(maxMs);
-    if (count === 0) return undefined;
-    const id = last === undefined ? undefined : parseRef(last).id;
-    let index = 0;
+  #next(maxMs: number): number | undefined {
+    const { draws, taken, last } = this.#state;
+    const before =
+      taken ?? (last === undefined || this.#following.size === 0 ? undefined : this.#stock.indexOf(last));
+    const following = before === undefined ? undefined : this.#following.get(before);
+    if (following !== undefined && this.#stock.lengthsMs[following]! <= maxMs) return following;
+    const id = taken === undefined ? last && parseRef(last).id : this.#stock.media[taken]!.id;
+    const drawn = (urn: Urn) => urn.draw(maxMs, id, (n) => mix(this.#seed, { low: draws, high: n }));
+    return drawn(this.#firsts) ?? drawn(this.#all);
+  }
+}
+
+/** Which part follows which. */
+function followingParts(stock: Stock): Map<number, number> {
+  const wholes = new Map<string, number[]>();
+  for (let index = 0; index < stock.size; index++) {
+    if (!stock.isPart(index)) continue;
+    const whole = stock.whole(index);
+    const parts = wholes.get(whole);
+    if (parts === undefined) wholes.set(whole, [index]);
+    else parts.push(index);
+  }
+  const following = new Map<number, number>();
+  for (const parts of wholes.values()) {
+    parts.sort((a, b) => stock.part(a) - stock.part(b));
+    for (const [nth, index] of parts.slice(1).entries()) following.set(parts[nth]!, index);
+  }
+  return following;
+}
+
+/** Draws that give the same media again are repeated so often; then the next other one is taken. */
+const attempts = 8;
+
+/** Entries from which one is drawn. */
+class Urn {
+  readonly #stock: Stock;
+  readonly #members: Uint32Array | undefined;
+  readonly #leastMs: number;
+  #byLength: LengthOrder | undefined;
+  /** Where the next entry of another media stands, among all members and among these by their length. */
+  readonly #others = new Map<boolean, Uint32Array>();
+
+  constructor(stock: Stock, members?: Uint32Array) {
+    this.#stock = stock;
+    this.#members = members;
+    this.#leastMs =
+      members?.reduce((least, index) => Math.min(least, stock.lengthsMs[index]!), Number.POSITIVE_INFINITY) ??
+      stock.leastMs;
+  }
+
+  /**
+   * One that lasts no longer than `maxMs`, and of another media than `id` if there is any.
+   *
+   * @param chance the how-manieth number that is drawn, from 0
+   */
+  draw(maxMs: number, id: string | undefined, chance: (n: number) => number): number | undefined {
+    if (this.#leastMs > maxMs) return undefined;
+    const byLength = this.#stock.mostMs > maxMs;
+    const count = byLength ? this.#lengths.countWithin(maxMs) : (this.#members?.length ?? this.#stock.size);
+    let place = 0;
     for (let attempt = 0; attempt < attempts; attempt++) {
-      index = mix(this.#seed, { low: draws, high: attempt }) % count;
-      if (byLength[index]!.media.id !== id) return byLength[index];
+      place = chance(attempt) % count;
+      if (this.#idAt(place, byLength) !== id) return this.#at(place, byLength);
     }
-    for (let step = 1; step < count; step++) {
-      const entry = byLength[(index + step) % count]!;
-      if (entry.media.id !== id) return entry;
+    const other = this.#otherBehind(place, byLength);
+    if (other < count) return this.#at(other, byLength);
+    const first = this.#idAt(0, byLength) === id ? this.#otherBehind(0, byLength) : 0;
+    return this.#at(first < count ? first : place, byLength);
+  }
+
+  #at(place: number, byLength: boolean): number {
+    return byLength ? this.#lengths.indexes[place]! : (this.#members?.[place] ?? place);
+  }
+
+  #idAt(place: number, byLength: boolean): string {
+    return this.#stock.media[this.#at(place, byLength)]!.id;
+  }
+
+  get #lengths(): LengthOrder {
+    this.#byLength ??= this.#members
+      ? new LengthOrder(this.#stock.lengthsMs, this.#members)
+      : this.#stock.byLength;
+    return this.#byLength;
+  }
+
+  #otherBehind(place: number, byLength: boolean): number {
+    let others = this.#others.get(byLength);
+    if (others === undefined) {
+      const size = this.#members?.length ?? this.#stock.size;
+      others = new Uint32Array(size).fill(size);
+      for (let i = size - 2; i >= 0; i--) {
+        others[i] = this.#idAt(i, byLength) === this.#idAt(i + 1, byLength) ? others[i + 1]! : i + 1;
+      }
+      this.#others.set(byLength, others);
     }
-    return byLength[index];
+    return others[place]!;
   }
 }

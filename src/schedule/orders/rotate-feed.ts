@@ -1,36 +1,33 @@
 import type { FeedCursor, RotateCursor, SortKey } from '../cursors.ts';
-import { type Entry, groupBy, parseRef, type Stock } from '../stock.ts';
+import { compareTexts, parseRef, type Stock } from '../stock.ts';
 import type { Feed, FeedId, Pick } from './feed.ts';
-import { chronological, indexBehind, keyOf, sorted } from './sorting.ts';
+import { Sequence } from './sequence.ts';
+import { ShowTurns } from './show-turns.ts';
+import { chronological, entryOrder, isBehind, keyOf } from './sorting.ts';
+
+/** What was played last of a show before this feed was made; it may be gone. */
+interface Earlier {
+  after: string;
+  key: SortKey;
+}
 
 interface Show {
   name: string | undefined;
   /** In their own order. */
-  entries: readonly Entry[];
-}
-
-/** How far a show is. */
-interface Progress {
-  /** The show with the least has the next turn. A turn costs a show the more, the fewer entries it has. */
-  due: number;
-  /** Index of its next entry. */
-  next: number;
-  /** Its last played one, which may be gone. */
-  last: Entry | Gone | undefined;
-}
-
-interface Gone {
-  ref: string;
-  key: SortKey;
+  entries: Sequence;
+  /** Position of its next entry; undefined until that has been looked for behind the last one. */
+  next: number | undefined;
+  /** The entry that was played last, if it is not an earlier one. */
+  last: number | Earlier | undefined;
 }
 
 interface State {
   cycle: number;
   position: number;
-  /** By the index of the show. */
-  shows: readonly Progress[];
+  /** The cycles of turns are counted from where this feed began. */
+  turnCycle: number;
   /** The show that was played last. */
-  last: number | undefined;
+  show: number | undefined;
   taken: boolean;
 }
 
@@ -40,126 +37,198 @@ interface State {
  * its first entry; another that gets more or loses some goes on behind what it has played last.
  */
 export class RotateFeed implements Feed {
-  state: State;
   readonly #id: FeedId;
+  readonly #stock: Stock;
   readonly #shows: readonly Show[];
-  readonly #leastMs: number;
-  readonly #size: number;
+  readonly #turns: ShowTurns;
+  #state: State;
+  #marked: State;
+  /** Takes back what has been done to shows since the mark, if there is one. */
+  #undoing: (() => void)[] | undefined;
 
   constructor(id: FeedId, stock: Stock, cursor: FeedCursor | undefined) {
     this.#id = id;
-    this.#leastMs = stock.leastMs;
-    this.#size = stock.entries.length;
-    this.#shows = [...groupBy(sorted(stock.entries, ['show']), ({ media }) => media.show)].map(
-      ([name, entries]) => ({ name, entries: sorted(entries, chronological) }),
+    this.#stock = stock;
+    this.#shows = showsOf(stock);
+    const earlier = cursor?.order === 'rotate' ? cursor : undefined;
+    const known = new Map(earlier?.shows.map((show) => [show.show, show]));
+    const level = levelOf(this.#shows.flatMap(({ name }) => known.get(name) ?? []));
+    const turns = this.#shows.map((show) => {
+      const was = known.get(show.name);
+      if (was === undefined) return later(level, 0.5 / show.entries.size);
+      if (was.after !== undefined) {
+        show.last = { after: was.after, key: was.key ?? {} };
+        show.next = undefined;
+      }
+      return turnOf(was);
+    });
+    this.#turns = new ShowTurns(
+      Float64Array.from(this.#shows, ({ entries }) => entries.leastMs),
+      turns,
     );
-    this.state = cursor?.order === 'rotate' ? this.#resumed(cursor) : this.#begun();
+    const { cycle = 1, position = 0, after } = earlier ?? {};
+    const last = this.#shows.findIndex(
+      (show) => after !== undefined && known.get(show.name)?.after === after,
+    );
+    this.#state = { cycle, position, turnCycle: 0, show: last < 0 ? undefined : last, taken: false };
+    this.#marked = this.#state;
   }
 
   take(maxMs: number): Pick | undefined {
-    if (this.#leastMs > maxMs) return undefined;
-    const state = this.state.position < this.#size ? this.state : nextCycle(this.state);
-    const { index, found } = this.#find(state, maxMs);
-    const { entries } = this.#shows[index]!;
-    const entry = entries[found]!;
-    const { cycle } = state;
-    const position = state.position + 1;
-    const due = state.shows[index]!.due + 1 / entries.length;
-    const shows = state.shows.with(index, { due, next: (found + 1) % entries.length, last: entry });
-    this.state = { cycle, position, shows, last: index, taken: true };
-    const { media, lengthMs } = entry;
-    return { media, lengthMs, why: { order: 'rotate', cycle, position } };
+    if (this.#stock.leastMs > maxMs) return undefined;
+    let { cycle, position, turnCycle } = this.#state;
+    if (position >= this.#stock.size) {
+      cycle += 1;
+      turnCycle += 1;
+      position = 0;
+    }
+    position += 1;
+    const { show, found } = this.#next(maxMs);
+    const index = this.#play(show, found);
+    this.#state = { cycle, position, turnCycle, show, taken: true };
+    const { media, lengthsMs } = this.#stock;
+    return { media: media[index]!, lengthMs: lengthsMs[index]!, why: { order: 'rotate', cycle, position } };
+  }
+
+  mark(): void {
+    this.#marked = this.#state;
+    this.#undoing = [];
+  }
+
+  undo(): void {
+    for (const undo of this.#undoing?.reverse() ?? []) undo();
+    this.#state = this.#marked;
+    this.#undoing = undefined;
+  }
+
+  keep(): void {
+    this.#undoing = undefined;
   }
 
   cursors(): FeedCursor[] {
-    const { cycle, position, shows, last, taken } = this.state;
-    if (!taken || last === undefined) return [];
+    const { cycle, position, turnCycle, show, taken } = this.#state;
+    if (!taken || show === undefined) return [];
     return [
       {
         ...this.#id,
         order: 'rotate',
         cycle,
         position,
-        after: shows[last]!.last!.ref,
-        shows: shows.map(({ due, last: played }, index) => {
-          const { name } = this.#shows[index]!;
-          return { ...(name === undefined ? {} : { show: name }), due, ...(played && remember(played)) };
+        after: this.#remember(this.#shows[show]!.last!).after,
+        shows: this.#shows.map(({ name, last }, index) => {
+          const turn = this.#turns.of(index);
+          return {
+            ...(name === undefined ? {} : { show: name }),
+            ...(turn.cycle === turnCycle ? {} : { ahead: turn.cycle - turnCycle }),
+            due: turn.due,
+            ...(last === undefined ? {} : this.#remember(last)),
+          };
         }),
       },
     ];
   }
 
-  /** The show that has the next turn, and which of its entries. Something fits. */
-  #find({ shows, last }: State, maxMs: number): { index: number; found: number } {
-    const amid = last !== undefined && this.#isAmid(last, shows[last]!) ? [last] : [];
-    for (const index of [...amid, leastDue(shows)]) {
-      const found = this.#within(index, shows[index]!, maxMs);
-      if (found !== undefined) return { index, found };
+  /** The show that has the next turn, and the position of the entry. Something fits. */
+  #next(maxMs: number): { show: number; found: number } {
+    const { show: last } = this.#state;
+    if (last !== undefined && this.#isAmid(last)) {
+      const found = this.#within(last, maxMs);
+      if (found !== undefined) return { show: last, found };
     }
-    const turns = [...shows.keys()].sort((a, b) => shows[a]!.due - shows[b]!.due || a - b);
-    for (const index of turns) {
-      const found = this.#within(index, shows[index]!, maxMs);
-      if (found !== undefined) return { index, found };
-    }
-    throw new Error('what is shortest does not fit');
+    const show = this.#turns.next(maxMs);
+    return { show, found: this.#within(show, maxMs)! };
   }
 
   /** The first entry of a show, going round from its next one, that lasts no longer than `maxMs`. */
-  #within(show: number, { next }: Progress, maxMs: number): number | undefined {
+  #within(show: number, maxMs: number): number | undefined {
     const { entries } = this.#shows[show]!;
-    for (let step = 0; step < entries.length; step++) {
-      const index = (next + step) % entries.length;
-      if (entries[index]!.lengthMs <= maxMs) return index;
-    }
-    return undefined;
+    return entries.next(this.#nextOf(show), maxMs) ?? entries.next(0, maxMs);
   }
 
   /** Whether a show has played a part, and the next part follows. */
-  #isAmid(show: number, { next, last }: Progress): boolean {
-    const { entries } = this.#shows[show]!;
-    const played = entries[next - 1];
-    return played !== undefined && played.ref === last?.ref && played.whole === entries[next]?.whole;
+  #isAmid(show: number): boolean {
+    if (!this.#stock.hasParts) return false;
+    const { entries, last } = this.#shows[show]!;
+    const next = this.#nextOf(show);
+    if (next === 0 || next >= entries.size) return false;
+    const played = entries.at(next - 1);
+    const isLast = typeof last === 'number' ? played === last : this.#stock.ref(played) === last?.after;
+    return isLast && this.#stock.whole(played) === this.#stock.whole(entries.at(next));
   }
 
-  #begun(): State {
-    const shows = this.#shows.map(({ entries }) => ({ due: 0.5 / entries.length, next: 0, last: undefined }));
-    return { cycle: 1, position: 0, shows, last: undefined, taken: false };
+  #nextOf(index: number): number {
+    const show = this.#shows[index]!;
+    show.next ??= this.#nextBehind(show.entries, show.last as Earlier);
+    return show.next;
   }
 
-  #resumed({ cycle, position, shows: remembered, after }: RotateCursor): State {
-    const known = new Map(remembered.map((show) => [show.show, show]));
-    const dues = this.#shows.flatMap(({ name }) => known.get(name)?.due ?? []);
-    const level = dues.length === 0 ? 0 : Math.min(...dues);
-    const shows = this.#shows.map(({ name, entries }): Progress => {
-      const show = known.get(name);
-      if (show === undefined) return { due: level + 0.5 / entries.length, next: 0, last: undefined };
-      if (show.after === undefined) return { due: show.due, next: 0, last: undefined };
-      const last = { ref: show.after, key: show.key ?? {} };
-      return { due: show.due, next: indexAfter(entries, last) % entries.length, last };
+  #nextBehind(entries: Sequence, { after, key }: Earlier): number {
+    const { id, nth } = parseRef(after);
+    const same = entries.find(
+      (index) => this.#stock.media[index]!.id === id && this.#stock.nth(index) === nth,
+    );
+    const place = { id, nth, key: same === undefined ? key : keyOf(this.#stock.media[same]!) };
+    return entries.first(isBehind(this.#stock, chronological, place));
+  }
+
+  #remember(last: number | Earlier): Earlier {
+    if (typeof last !== 'number') return last;
+    return { after: this.#stock.ref(last), key: keyOf(this.#stock.media[last]!) };
+  }
+
+  /** Gives a show its turn, and returns the entry that it plays. */
+  #play(index: number, position: number): number {
+    const show = this.#shows[index]!;
+    const { next, last } = show;
+    const turn = this.#turns.of(index);
+    this.#undoing?.push(() => {
+      show.next = next;
+      show.last = last;
+      this.#turns.set(index, turn);
     });
-    const last = shows.findIndex((progress) => progress.last?.ref === after);
-    return { cycle, position, shows, last: last < 0 ? undefined : last, taken: false };
+    const entry = show.entries.at(position);
+    show.next = position + 1;
+    show.last = entry;
+    this.#turns.set(index, later(turn, 1 / show.entries.size));
+    return entry;
   }
 }
 
-function nextCycle({ cycle, shows, last, taken }: State): State {
-  const fresh = shows.map((progress) => ({ ...progress, due: progress.due - 1 }));
-  return { cycle: cycle + 1, position: 0, shows: fresh, last, taken };
-}
-
-function leastDue(shows: readonly Progress[]): number {
-  let least = 0;
-  for (let index = 1; index < shows.length; index++) {
-    if (shows[index]!.due < shows[least]!.due) least = index;
+/** By name; what belongs to no show is the last one. */
+function showsOf(stock: Stock): Show[] {
+  const members = new Map<string | undefined, number[]>();
+  for (const [index, { show }] of stock.media.entries()) {
+    const known = members.get(show);
+    if (known === undefined) members.set(show, [index]);
+    else known.push(index);
   }
-  return least;
+  const order = entryOrder(stock, chronological);
+  const names = [...members.keys()].filter((name) => name !== undefined).sort(compareTexts);
+  return [...names, ...(members.has(undefined) ? [undefined] : [])].map((name) => ({
+    name,
+    entries: new Sequence(stock, order, Uint32Array.from(members.get(name)!)),
+    next: 0,
+    last: undefined,
+  }));
 }
 
-function indexAfter(entries: readonly Entry[], { ref, key }: Gone): number {
-  const last = entries.findIndex((entry) => entry.ref === ref);
-  return last >= 0 ? last + 1 : indexBehind(entries, chronological, { ...parseRef(ref), key });
+interface Turn {
+  cycle: number;
+  /** From 0 to 1. */
+  due: number;
 }
 
-function remember(played: Entry | Gone): { after: string; key: SortKey } {
-  return { after: played.ref, key: 'key' in played ? played.key : keyOf(played.media) };
+function turnOf({ ahead = 0, due }: RotateCursor['shows'][number]): Turn {
+  return later({ cycle: ahead, due: 0 }, due);
+}
+
+function later({ cycle, due }: Turn, by: number): Turn {
+  const cycles = Math.floor(due + by);
+  return { cycle: cycle + cycles, due: due + by - cycles };
+}
+
+/** The earliest turn of any show: a new one has its first soon after. */
+function levelOf(shows: RotateCursor['shows']): Turn {
+  const turns = shows.map(turnOf).sort((a, b) => a.cycle - b.cycle || a.due - b.due);
+  return turns[0] ?? { cycle: 0, due: 0 };
 }

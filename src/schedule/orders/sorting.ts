@@ -1,34 +1,47 @@
 import type { SortKey } from '../cursors.ts';
-import { compareRefs, type Entry } from '../stock.ts';
+import { compareTexts, type Stock } from '../stock.ts';
 import type { PlanMedia } from '../types.ts';
 
-export type Field = keyof SortKey;
+export type Compare = (a: SortKey, b: SortKey) => number;
 
-/** What is remembered of an entry that is gone. */
-export interface Gone {
+/** By date aired, then show, season, episode and title. */
+export const chronological: Compare = (a, b) =>
+  compare(a.aired, b.aired) ||
+  compare(a.show, b.show) ||
+  compare(a.season, b.season) ||
+  compare(a.episode, b.episode) ||
+  compare(a.title, b.title);
+
+/** As numbered. */
+export const seasonEpisode: Compare = (a, b) =>
+  compare(a.show, b.show) ||
+  compare(a.season, b.season) ||
+  compare(a.episode, b.episode) ||
+  compare(a.aired, b.aired) ||
+  compare(a.title, b.title);
+
+/** The order of two entries of a stock; there are no two that are equal. */
+export function entryOrder({ media }: Stock, compareKeys: Compare): (a: number, b: number) => number {
+  return (a, b) => compareKeys(media[a]!, media[b]!) || compareTexts(media[a]!.id, media[b]!.id) || a - b;
+}
+
+/** What is remembered of an entry that may be gone by now, or be another. */
+export interface Remembered {
   id: string;
   nth: number;
   key: SortKey;
 }
 
-/** By date aired, then show, season, episode, title and id. */
-export const chronological: readonly Field[] = ['aired', 'show', 'season', 'episode', 'title'];
-/** As numbered. */
-export const seasonEpisode: readonly Field[] = ['show', 'season', 'episode', 'aired', 'title'];
-
-export function sorted(entries: readonly Entry[], fields: readonly Field[]): Entry[] {
-  return entries.toSorted(
-    (a, b) => compareKeys(fields, a.media, b.media) || compareRefs(a.media.id, b.media.id) || a.nth - b.nth,
-  );
-}
-
-/** The index of the first entry that sorts behind one that is gone. */
-export function indexBehind(entries: readonly Entry[], fields: readonly Field[], gone: Gone): number {
-  const index = entries.findIndex(
-    ({ media, nth }) =>
-      (compareKeys(fields, media, gone.key) || compareRefs(media.id, gone.id) || nth - gone.nth) > 0,
-  );
-  return index >= 0 ? index : entries.length;
+/** Whether an entry sorts behind one that is remembered. */
+export function isBehind(
+  stock: Stock,
+  compareKeys: Compare,
+  { id, nth, key }: Remembered,
+): (index: number) => boolean {
+  return (index) => {
+    const media = stock.media[index]!;
+    return (compareKeys(media, key) || compareTexts(media.id, id) || stock.nth(index) - nth) > 0;
+  };
 }
 
 export function keyOf({ aired, show, season, episode, title }: PlanMedia): SortKey {
@@ -42,14 +55,9 @@ export function keyOf({ aired, show, season, episode, title }: PlanMedia): SortK
 }
 
 /** What lacks a field comes after what has it. */
-function compareKeys(fields: readonly Field[], a: SortKey, b: SortKey): number {
-  for (const field of fields) {
-    const left = a[field];
-    const right = b[field];
-    if (left === right) continue;
-    if (left === undefined) return 1;
-    if (right === undefined) return -1;
-    return left < right ? -1 : 1;
-  }
-  return 0;
+function compare<T extends string | number>(left: T | undefined, right: T | undefined): number {
+  if (left === right) return 0;
+  if (left === undefined) return 1;
+  if (right === undefined) return -1;
+  return left < right ? -1 : 1;
 }
