@@ -35,10 +35,9 @@ export function layProgramme(frame: Frame, pick: Pick, yielding = false): boolea
   const { sheet, slot, limit } = frame;
   const ms = yielding ? limit - sheet.now - pick.lengthMs : Number.POSITIVE_INFINITY;
   const room: Room = { items: mostFiller, ms };
-  const mid = slot.roll('mid');
-  const post = slot.roll('post');
+  const { pre, mid, post } = slot.beside;
   const breaks = mid?.feed === undefined ? [] : breaksOf(pick.media, pick.lengthMs, mid.everyMs);
-  rolls(frame, room, 'pre', slot.roll('pre'));
+  rolls(frame, room, 'pre', pre);
   let inMs = 0;
   for (const outMs of breaks) {
     if (sheet.now + outMs - inMs > limit) return false;

@@ -15,6 +15,8 @@ export interface Roll {
   padMs?: number;
 }
 
+type Beside = Record<'pre' | 'mid' | 'post', Roll | undefined>;
+
 /** A slot, ready to be played. */
 export class ReadySlot {
   readonly slot: Slot;
@@ -33,6 +35,7 @@ export class ReadySlot {
   readonly #rolls = new Map<FillerKind, Roll>();
   #content: Feed | undefined;
   #involved: readonly Feed[] | undefined;
+  #beside: Beside | undefined;
 
   constructor(slot: Slot, index: number, feeds: Feeds) {
     this.slot = slot;
@@ -71,9 +74,15 @@ export class ReadySlot {
     return roll;
   }
 
+  /** The filler that stands around and in each programme. */
+  get beside(): Beside {
+    this.#beside ??= { pre: this.roll('pre'), mid: this.roll('mid'), post: this.roll('post') };
+    return this.#beside;
+  }
+
   /** The feeds that a programme of this slot takes from before it is known whether it has a place. */
   involved(): readonly Feed[] {
-    this.#involved ??= [this.content, ...programmeRolls.flatMap((kind) => this.roll(kind)?.feed ?? [])];
+    this.#involved ??= [this.content, ...Object.values(this.beside).flatMap((roll) => roll?.feed ?? [])];
     return this.#involved;
   }
 
@@ -142,8 +151,6 @@ function nearest(
     return last;
   });
 }
-
-const programmeRolls = ['pre', 'mid', 'post'] as const;
 
 type RollKeys = { [Key in 'duration' | 'every' | 'pad']?: string } & { count?: number };
 

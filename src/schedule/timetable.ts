@@ -85,7 +85,7 @@ export class Timetable {
 
   /** Time has passed. */
   moveOn(): void {
-    this.#begun.clear();
+    if (this.#begun.size > 0) this.#begun.clear();
   }
 
   /** What the current slot places next has to end by then. */

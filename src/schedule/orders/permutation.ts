@@ -89,6 +89,8 @@ class Run {
   #from = 0;
   #to = 0;
   #width: number;
+  /** Where the last answer stands: most often the next one is right behind it. */
+  #last = 0;
 
   constructor(stock: Stock, members: Uint32Array | undefined, rankOf: (index: number) => number) {
     this.#stock = stock;
@@ -103,7 +105,9 @@ class Run {
     for (;;) {
       for (let i = this.#firstBehind(behind); i < this.#known.length; i++) {
         const { index } = this.#known[i]!;
-        if (this.#stock.lengthsMs[index]! <= maxMs) return index;
+        if (this.#stock.lengthsMs[index]! > maxMs) continue;
+        this.#last = i;
+        return index;
       }
       if (this.#to === Number.POSITIVE_INFINITY) return undefined;
       this.#look(this.#to);
@@ -127,6 +131,8 @@ class Run {
 
   #firstBehind(behind: Place | undefined): number {
     if (behind === undefined) return 0;
+    const last = this.#known[this.#last];
+    if (last?.rank === behind.rank && this.#compareTo(last.index, behind) === 0) return this.#last + 1;
     let low = 0;
     let high = this.#known.length;
     while (low < high) {

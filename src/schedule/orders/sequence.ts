@@ -97,7 +97,10 @@ export class Sequence {
       const stretch = this.#stretchOf(position);
       if (this.#isSorted[stretch]) return;
       this.#asked += 1;
-      if (this.#asked > this.size * sortedPart) return this.#sortAll();
+      if (this.#asked > this.size * sortedPart) {
+        this.#sortAll();
+        return;
+      }
       const from = this.#begins[stretch]!;
       const to = this.#begins[stretch + 1] ?? this.size;
       if (to - from <= shortStretch) {
