@@ -22,11 +22,11 @@ export function digest(text: string, behind: Digest = nothing): Digest {
 }
 
 /** A whole number in [0, 2^53) for two digests, well mixed. */
-export function mix(one: Digest, other: Digest): number {
-  const low = Math.imul(one.low ^ other.low, 0x9e3779b1);
-  const high = Math.imul(one.high ^ other.high, 0x5f356495);
-  let a = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
-  let b = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
+export function mix(low: number, high: number, other: Digest): number {
+  const l = Math.imul(low ^ other.low, 0x9e3779b1);
+  const h = Math.imul(high ^ other.high, 0x5f356495);
+  let a = Math.imul(l ^ (l >>> 16), 0x85ebca6b) ^ Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  let b = Math.imul(h ^ (h >>> 16), 0x85ebca6b) ^ Math.imul(a ^ (a >>> 13), 0xc2b2ae35);
   a = Math.imul(a ^ (a >>> 15), 0x2c1b3c6d);
   b = Math.imul(b ^ (b >>> 15), 0x2c1b3c6d);
   return 0x100000000 * ((b ^ (b >>> 12)) & 0x1fffff) + ((a ^ (a >>> 12)) >>> 0);

@@ -66,13 +66,12 @@ function keyOf({ code, slot, filler, media }: PlanProblem): string {
 function supplyProblems(supplies: Supplies, { slot, mostMs }: ReadySlot, all: boolean): PlanProblem[] {
   const most = all ? mostOfSlot : 1;
   const own = supplies
-    .problems(slot.play, slot.order, mostMs)
-    .slice(0, most)
+    .problems(slot.play, slot.order, mostMs, most)
     .map((problem) => ({ slot: slot.id, ...problem }));
   const ofFiller = fillerKinds.flatMap((filler) => {
     const { from, order = 'shuffle' } = slot.filler?.[filler] ?? {};
     if (from === undefined) return [];
-    const found = supplies.problems(from, order, Number.POSITIVE_INFINITY).slice(0, most);
+    const found = supplies.problems(from, order, Number.POSITIVE_INFINITY, most);
     return found.map((problem) => ({ slot: slot.id, filler, ...problem }));
   });
   return [...own, ...ofFiller];
@@ -92,21 +91,29 @@ class Supplies {
     this.#feeds = feeds;
   }
 
-  problems(name: string, order: Order, mostMs: number): SupplyProblem[] {
-    const key = JSON.stringify([name, order === 'season-episode', mostMs]);
+  /** @param most so many are told */
+  problems(name: string, order: Order, mostMs: number, most: number): SupplyProblem[] {
+    const key = JSON.stringify([name, order === 'season-episode', mostMs, most]);
     let found = this.#known.get(key);
     if (found === undefined) {
-      found = this.#find(name, order, mostMs);
+      found = this.#find(name, order, mostMs, most);
       this.#known.set(key, found);
     }
     return found;
   }
 
-  #find(name: string, order: Order, mostMs: number): SupplyProblem[] {
+  #find(name: string, order: Order, mostMs: number, most: number): SupplyProblem[] {
     const collection = this.#collections.get(name)!;
     if (isPlaylist(collection)) {
       if (collection.playlist.length === 0) return [empty(`playlist "${name}" is empty`)];
-      return collection.playlist.flatMap((member) => this.problems(member.play, member.order, mostMs));
+      const found = new Map<string, SupplyProblem>();
+      for (const member of collection.playlist) {
+        for (const problem of this.problems(member.play, member.order, mostMs, most)) {
+          found.set(problem.message, problem);
+          if (found.size === most) return [...found.values()];
+        }
+      }
+      return [...found.values()];
     }
     if (collection.length === 0) return [empty(`collection "${name}" is empty`)];
     const { size } = this.#feeds.stock(name, order);
@@ -115,29 +122,29 @@ class Supplies {
     if (suitable === 0) {
       return [empty(`collection "${name}" has nothing but specials, which ${order} leaves out`)];
     }
-    const tooShort = size === suitable ? [] : this.#tooShort(collection, order);
-    return [...tooShort, ...this.#tooLong(name, order, mostMs)].slice(0, mostOfSlot);
+    const tooShort = size === suitable ? [] : this.#tooShort(collection, order, most);
+    return [...tooShort, ...this.#tooLong(name, order, mostMs, most - tooShort.length)];
   }
 
-  #tooShort(collection: readonly PlanMedia[], order: Order): SupplyProblem[] {
+  #tooShort(collection: readonly PlanMedia[], order: Order, most: number): SupplyProblem[] {
     const found = new Map<string, SupplyProblem>();
     for (const media of collection) {
       if (canAir(media) || !suits(media, order)) continue;
       const { id, durationMs } = media;
       const message = `media "${id}" lasts ${durationMs} ms, which is too short to be aired`;
       found.set(id, { code: 'never-fits', media: id, message });
-      if (found.size === mostOfSlot) break;
+      if (found.size === most) break;
     }
     return [...found.values()];
   }
 
-  #tooLong(name: string, order: Order, mostMs: number): SupplyProblem[] {
+  #tooLong(name: string, order: Order, mostMs: number, most: number): SupplyProblem[] {
     const { media, lengthsMs, mostMs: longestMs } = this.#feeds.stock(name, order);
     const found = new Map<string, SupplyProblem>();
     if (longestMs <= mostMs) return [];
     const longest = this.#longestOf(name, order, lengthsMs);
     let index = longest.next(0, -mostMs - 1);
-    for (; index !== undefined && found.size < mostOfSlot; index = longest.next(index + 1, -mostMs - 1)) {
+    for (; index !== undefined && found.size < most; index = longest.next(index + 1, -mostMs - 1)) {
       const { id } = media[index]!;
       found.set(id, { code: 'never-fits', media: id, message: tooLong(id, lengthsMs[index]!, mostMs) });
     }

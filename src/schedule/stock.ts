@@ -27,7 +27,7 @@ export class Stock {
   /** The parts of multi-part episodes, where they have to stay together. */
   readonly #places: Places | undefined;
   readonly #nths = new Map<number, number>();
-  #digests: readonly Digest[] | undefined;
+  #digests: Digests | undefined;
   #byLength: LengthOrder | undefined;
 
   private constructor(media: readonly PlanMedia[], lengthsMs: Float64Array, places: Places | undefined) {
@@ -112,10 +112,10 @@ export class Stock {
     return this.#places?.get(index)?.part ?? 1;
   }
 
-  /** A digest of the whole. */
-  digest(index: number): Digest {
+  /** Digests of the wholes. */
+  get digests(): Digests {
     this.#digests ??= this.#digestAll();
-    return this.#digests[index]!;
+    return this.#digests;
   }
 
   /** Shortest first. */
@@ -125,21 +125,25 @@ export class Stock {
   }
 
   /** Counts the entries of each media on the way, by their digests: a map of all ids would take twice as long. */
-  #digestAll(): Digest[] {
+  #digestAll(): Digests {
     const { media } = this;
-    const digests = media.map(({ id }) => digest(id, firstOfMedia));
+    const digests = new Digests(media.length);
+    for (let index = 0; index < media.length; index++)
+      digests.set(index, digest(media[index]!.id, firstOfMedia));
     const count = new Map<number, number>();
     const nths = new Map<number, number>();
-    for (const [index, first] of firstAlike(digests, (a, b) => media[a]!.id === media[b]!.id).entries()) {
+    for (const [index, first] of digests.firstAlike((a, b) => media[a]!.id === media[b]!.id).entries()) {
       if (first === index) continue;
       const nth = (count.get(first) ?? 0) + 1;
       count.set(first, nth);
       nths.set(index, nth);
-      digests[index] = digest(refOf(media[index]!.id, nth));
     }
     this.#nths.clear();
-    for (const [index, nth] of nths) this.#nths.set(index, nth);
-    for (const [index, { whole }] of this.#places ?? []) digests[index] = digest(whole);
+    for (const [index, nth] of nths) {
+      this.#nths.set(index, nth);
+      digests.set(index, digest(refOf(media[index]!.id, nth)));
+    }
+    for (const [index, { whole }] of this.#places ?? []) digests.set(index, digest(whole));
     return digests;
   }
 }
@@ -172,19 +176,36 @@ export function compareTexts(a: string, b: string): number {
 
 const firstOfMedia = digest(refOf('', 0));
 
-/** For each entry the first one that is the same, found by their digests (a table with open addressing). */
-function firstAlike(digests: readonly Digest[], isSame: (a: number, b: number) => boolean): Int32Array {
-  const firsts = new Int32Array(digests.length);
-  const mask = 2 ** Math.ceil(Math.log2(2 * digests.length + 2)) - 1;
-  const table = new Int32Array(mask + 1).fill(-1);
-  for (const [index, { low, high }] of digests.entries()) {
-    let slot = low & mask;
-    for (; table[slot]! >= 0; slot = (slot + 1) & mask) {
-      const other = table[slot]!;
-      if (digests[other]!.low === low && digests[other]!.high === high && isSame(other, index)) break;
-    }
-    if (table[slot]! < 0) table[slot] = index;
-    firsts[index] = table[slot]!;
+/** The digests of entries, in columns. */
+class Digests {
+  readonly lows: Int32Array;
+  readonly highs: Int32Array;
+
+  constructor(size: number) {
+    this.lows = new Int32Array(size);
+    this.highs = new Int32Array(size);
   }
-  return firsts;
+
+  set(index: number, { low, high }: Digest): void {
+    this.lows[index] = low;
+    this.highs[index] = high;
+  }
+
+  /** For each entry the first one that is the same: a table with open addressing. */
+  firstAlike(isSame: (a: number, b: number) => boolean): Int32Array {
+    const { lows, highs } = this;
+    const firsts = new Int32Array(lows.length);
+    const mask = 2 ** Math.ceil(Math.log2(2 * lows.length + 2)) - 1;
+    const table = new Int32Array(mask + 1).fill(-1);
+    for (let index = 0; index < lows.length; index++) {
+      let slot = lows[index]! & mask;
+      for (; table[slot]! >= 0; slot = (slot + 1) & mask) {
+        const other = table[slot]!;
+        if (lows[other] === lows[index] && highs[other] === highs[index] && isSame(other, index)) break;
+      }
+      if (table[slot]! < 0) table[slot] = index;
+      firsts[index] = table[slot]!;
+    }
+    return firsts;
+  }
 }

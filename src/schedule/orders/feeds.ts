@@ -16,6 +16,7 @@ import { RandomFeed } from './random-feed.ts';
 import { memberRequest } from './requests.ts';
 import { RotateFeed } from './rotate-feed.ts';
 import { Sequence } from './sequence.ts';
+import { type Show, showsOf } from './shows.ts';
 import { ShuffleFeed } from './shuffle-feed.ts';
 import { chronological, entryOrder, seasonEpisode } from './sorting.ts';
 import { Wanted } from './wanted.ts';
@@ -31,6 +32,7 @@ export class Feeds {
   readonly #earlier: ReadonlyMap<string, FeedCursor>;
   readonly #stocks = new Map<string, Stock>();
   readonly #sequences = new Map<string, Sequence>();
+  readonly #shows = new Map<Stock, readonly Show[]>();
   readonly #members = new Map<string, Members>();
   readonly #feeds = new Map<string, Feed>();
   readonly #wanted: Wanted;
@@ -134,7 +136,7 @@ export class Feeds {
       case 'random':
         return new RandomFeed(id, stock, this.#input.seed, cursor);
       case 'rotate':
-        return new RotateFeed(id, stock, cursor);
+        return new RotateFeed(id, stock, this.#showsOf(stock), cursor);
     }
   }
 
@@ -147,6 +149,15 @@ export class Feeds {
       this.#sequences.set(key, sequence);
     }
     return sequence;
+  }
+
+  #showsOf(stock: Stock): readonly Show[] {
+    let shows = this.#shows.get(stock);
+    if (shows === undefined) {
+      shows = showsOf(stock);
+      this.#shows.set(stock, shows);
+    }
+    return shows;
   }
 
   /** A slot that was given another collection begins anew, unless that one has what was played last. */

@@ -47,7 +47,8 @@ export class Permutation {
   /** Of an entry that may be gone. */
   placeOfRef(ref: string, whole: string, part: number): Place {
     const { id, nth } = parseRef(ref);
-    return { rank: this.#rankOf(id, digest(whole)), part, id, nth };
+    const { low, high } = digest(whole);
+    return { rank: mix(low, high, this.#seed) + (id === this.held ? hashes : 0), part, id, nth };
   }
 
   /** Where few entries fit, the others are left out: of those that are in a run, about half fit at least. */
@@ -65,12 +66,9 @@ export class Permutation {
   }
 
   #rank(index: number): number {
-    return this.#rankOf(this.#stock.media[index]!.id, this.#stock.digest(index));
-  }
-
-  #rankOf(id: string, digested: Digest): number {
-    const hash = mix(digested, this.#seed);
-    return id === this.held ? hash + hashes : hash;
+    const { lows, highs } = this.#stock.digests;
+    const hash = mix(lows[index]!, highs[index]!, this.#seed);
+    return this.held !== undefined && this.#stock.media[index]!.id === this.held ? hash + hashes : hash;
   }
 }
 

@@ -80,7 +80,7 @@ export class RandomFeed implements Feed {
     const following = before === undefined ? undefined : this.#following.get(before);
     if (following !== undefined && this.#stock.lengthsMs[following]! <= maxMs) return following;
     const id = taken === undefined ? last && parseRef(last).id : this.#stock.media[taken]!.id;
-    const drawn = (urn: Urn) => urn.draw(maxMs, id, (n) => mix(this.#seed, { low: draws, high: n }));
+    const drawn = (urn: Urn) => urn.draw(maxMs, id, (n) => mix(draws, n, this.#seed));
     return drawn(this.#firsts) ?? drawn(this.#all);
   }
 }

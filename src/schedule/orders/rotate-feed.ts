@@ -1,9 +1,10 @@
 import type { FeedCursor, RotateCursor, SortKey } from '../cursors.ts';
-import { compareTexts, parseRef, type Stock } from '../stock.ts';
+import { parseRef, type Stock } from '../stock.ts';
 import type { Feed, FeedId, Pick } from './feed.ts';
-import { Sequence } from './sequence.ts';
+import type { Sequence } from './sequence.ts';
 import { ShowTurns } from './show-turns.ts';
-import { chronological, entryOrder, isBehind, keyOf } from './sorting.ts';
+import type { Show } from './shows.ts';
+import { chronological, isBehind, keyOf } from './sorting.ts';
 
 /** What was played last of a show before this feed was made; it may be gone. */
 interface Earlier {
@@ -11,10 +12,8 @@ interface Earlier {
   key: SortKey;
 }
 
-interface Show {
-  name: string | undefined;
-  /** In their own order. */
-  entries: Sequence;
+/** How far a show is. */
+interface Progress {
   /** Position of its next entry; undefined until that has been looked for behind the last one. */
   next: number | undefined;
   /** The entry that was played last, if it is not an earlier one. */
@@ -40,36 +39,33 @@ export class RotateFeed implements Feed {
   readonly #id: FeedId;
   readonly #stock: Stock;
   readonly #shows: readonly Show[];
+  readonly #progress: readonly Progress[];
   readonly #turns: ShowTurns;
   #state: State;
   #marked: State;
   /** Takes back what has been done to shows since the mark, if there is one. */
   #undoing: (() => void)[] | undefined;
 
-  constructor(id: FeedId, stock: Stock, cursor: FeedCursor | undefined) {
+  constructor(id: FeedId, stock: Stock, shows: readonly Show[], cursor: FeedCursor | undefined) {
     this.#id = id;
     this.#stock = stock;
-    this.#shows = showsOf(stock);
+    this.#shows = shows;
     const earlier = cursor?.order === 'rotate' ? cursor : undefined;
     const known = new Map(earlier?.shows.map((show) => [show.show, show]));
-    const level = levelOf(this.#shows.flatMap(({ name }) => known.get(name) ?? []));
-    const turns = this.#shows.map((show) => {
-      const was = known.get(show.name);
-      if (was === undefined) return later(level, 0.5 / show.entries.size);
-      if (was.after !== undefined) {
-        show.last = { after: was.after, key: was.key ?? {} };
-        show.next = undefined;
-      }
-      return turnOf(was);
+    const level = levelOf(shows.flatMap(({ name }) => known.get(name) ?? []));
+    this.#progress = shows.map(({ name }) => {
+      const { after, key = {} } = known.get(name) ?? {};
+      return after === undefined ? { next: 0, last: undefined } : { next: undefined, last: { after, key } };
     });
     this.#turns = new ShowTurns(
-      Float64Array.from(this.#shows, ({ entries }) => entries.leastMs),
-      turns,
+      Float64Array.from(shows, ({ entries }) => entries.leastMs),
+      shows.map(({ name, entries }) => {
+        const was = known.get(name);
+        return was === undefined ? later(level, 0.5 / entries.size) : turnOf(was);
+      }),
     );
     const { cycle = 1, position = 0, after } = earlier ?? {};
-    const last = this.#shows.findIndex(
-      (show) => after !== undefined && known.get(show.name)?.after === after,
-    );
+    const last = shows.findIndex(({ name }) => after !== undefined && known.get(name)?.after === after);
     this.#state = { cycle, position, turnCycle: 0, show: last < 0 ? undefined : last, taken: false };
     this.#marked = this.#state;
   }
@@ -114,8 +110,9 @@ export class RotateFeed implements Feed {
         order: 'rotate',
         cycle,
         position,
-        after: this.#remember(this.#shows[show]!.last!).after,
-        shows: this.#shows.map(({ name, last }, index) => {
+        after: this.#remember(this.#progress[show]!.last!).after,
+        shows: this.#shows.map(({ name }, index) => {
+          const { last } = this.#progress[index]!;
           const turn = this.#turns.of(index);
           return {
             ...(name === undefined ? {} : { show: name }),
@@ -148,7 +145,8 @@ export class RotateFeed implements Feed {
   /** Whether a show has played a part, and the next part follows. */
   #isAmid(show: number): boolean {
     if (!this.#stock.hasParts) return false;
-    const { entries, last } = this.#shows[show]!;
+    const { entries } = this.#shows[show]!;
+    const { last } = this.#progress[show]!;
     const next = this.#nextOf(show);
     if (next === 0 || next >= entries.size) return false;
     const played = entries.at(next - 1);
@@ -157,9 +155,9 @@ export class RotateFeed implements Feed {
   }
 
   #nextOf(index: number): number {
-    const show = this.#shows[index]!;
-    show.next ??= this.#nextBehind(show.entries, show.last as Earlier);
-    return show.next;
+    const progress = this.#progress[index]!;
+    progress.next ??= this.#nextBehind(this.#shows[index]!.entries, progress.last as Earlier);
+    return progress.next;
   }
 
   #nextBehind(entries: Sequence, { after, key }: Earlier): number {
@@ -178,38 +176,21 @@ export class RotateFeed implements Feed {
 
   /** Gives a show its turn, and returns the entry that it plays. */
   #play(index: number, position: number): number {
-    const show = this.#shows[index]!;
-    const { next, last } = show;
+    const { entries } = this.#shows[index]!;
+    const progress = this.#progress[index]!;
+    const { next, last } = progress;
     const turn = this.#turns.of(index);
     this.#undoing?.push(() => {
-      show.next = next;
-      show.last = last;
+      progress.next = next;
+      progress.last = last;
       this.#turns.set(index, turn);
     });
-    const entry = show.entries.at(position);
-    show.next = position + 1;
-    show.last = entry;
-    this.#turns.set(index, later(turn, 1 / show.entries.size));
+    const entry = entries.at(position);
+    progress.next = position + 1;
+    progress.last = entry;
+    this.#turns.set(index, later(turn, 1 / entries.size));
     return entry;
   }
-}
-
-/** By name; what belongs to no show is the last one. */
-function showsOf(stock: Stock): Show[] {
-  const members = new Map<string | undefined, number[]>();
-  for (const [index, { show }] of stock.media.entries()) {
-    const known = members.get(show);
-    if (known === undefined) members.set(show, [index]);
-    else known.push(index);
-  }
-  const order = entryOrder(stock, chronological);
-  const names = [...members.keys()].filter((name) => name !== undefined).sort(compareTexts);
-  return [...names, ...(members.has(undefined) ? [undefined] : [])].map((name) => ({
-    name,
-    entries: new Sequence(stock, order, Uint32Array.from(members.get(name)!)),
-    next: 0,
-    last: undefined,
-  }));
 }
 
 interface Turn {
