@@ -55,15 +55,31 @@ const customCursorSchema = z.strictObject({
 });
 export type CustomCursor = z.infer<typeof customCursorSchema>;
 
-const shuffleCursorSchema = z.strictObject({
-  ...cyclic,
-  order: z.literal('shuffle'),
+/** A place in a permutation: that of an entry, which may be gone by now. */
+const place = {
   after: ref,
   /** The whole that it is a part of, if it is. */
   whole: z.string().exactOptional(),
   part: z.int().exactOptional(),
-  /** The media that is moved to the end of this cycle, because it ended the cycle before. */
+};
+const placeSchema = z.strictObject(place);
+export type PlaceCursor = z.infer<typeof placeSchema>;
+
+const shuffleCursorSchema = z.strictObject({
+  ...cyclic,
+  order: z.literal('shuffle'),
+  ...place,
+  /** The how-manieth permutation it is; that of the cycle unless said. */
+  epoch: z.int().min(1).exactOptional(),
+  /** The media that is moved to the end of this permutation, because it ended the cycle before. */
   held: z.string().exactOptional(),
+  /** How far the permutation has been played, if not up to what was played last; null at its beginning. */
+  at: placeSchema.nullable().exactOptional(),
+  /** Where in the permutation the cycle began, if not at its beginning, and whether it has gone over its end. */
+  origin: placeSchema.exactOptional(),
+  wrapped: z.boolean().exactOptional(),
+  /** What has been played ahead of its turn. */
+  ahead: z.array(placeSchema).exactOptional(),
 });
 export type ShuffleCursor = z.infer<typeof shuffleCursorSchema>;
 

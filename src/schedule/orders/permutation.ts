@@ -1,12 +1,19 @@
+import type { PlaceCursor } from '../cursors.ts';
 import { type Digest, digest, mix } from '../hash.ts';
 import { compareTexts, parseRef, type Stock } from '../stock.ts';
 
 /** Where an entry stands, whether it is still there or gone. */
 export interface Place {
   rank: number;
+  /** What it is a part of, if it is, and the how-manieth. */
+  whole?: string;
   part: number;
   id: string;
   nth: number;
+}
+
+export function comparePlaces(a: Place, b: Place): number {
+  return a.rank - b.rank || a.part - b.part || compareTexts(a.id, b.id) || a.nth - b.nth;
 }
 
 /** Hashes are below it; what is held back comes behind all others. */
@@ -19,7 +26,7 @@ const firstLook = 64;
  * another. Not all are sorted, of which there may be many, but only those that come next.
  */
 export class Permutation {
-  readonly cycle: number;
+  readonly epoch: number;
   /** The media that stands at the end, wherever its hash would put it. */
   readonly held: string | undefined;
   readonly #stock: Stock;
@@ -27,10 +34,10 @@ export class Permutation {
   /** Of all entries, and of the shortest, by how many. */
   readonly #runs = new Map<number, Run>();
 
-  constructor(stock: Stock, seed: string, cycle: number, held: string | undefined) {
+  constructor(stock: Stock, seed: string, epoch: number, held: string | undefined) {
     this.#stock = stock;
     this.#seed = digest(seed);
-    this.cycle = cycle;
+    this.epoch = epoch;
     this.held = held;
   }
 
@@ -41,28 +48,42 @@ export class Permutation {
 
   placeOf(index: number): Place {
     const { id } = this.#stock.media[index]!;
-    return { rank: this.#rank(index), part: this.#stock.part(index), id, nth: this.#stock.nth(index) };
+    const place = { rank: this.#rank(index), part: this.#stock.part(index), id, nth: this.#stock.nth(index) };
+    return this.#stock.isPart(index) ? { ...place, whole: this.#stock.whole(index) } : place;
   }
 
   /** Of an entry that may be gone. */
-  placeOfRef(ref: string, whole: string, part: number): Place {
-    const { id, nth } = parseRef(ref);
-    const { low, high } = digest(whole);
-    return { rank: mix(low, high, this.#seed) + (id === this.held ? hashes : 0), part, id, nth };
+  placeOfCursor({ after, whole, part = 1 }: PlaceCursor): Place {
+    const { id, nth } = parseRef(after);
+    const { low, high } = digest(whole ?? after);
+    const rank = mix(low, high, this.#seed) + (id === this.held ? hashes : 0);
+    return { rank, part, id, nth, ...(whole === undefined ? {} : { whole }) };
   }
 
-  /** Where few entries fit, the others are left out: of those that are in a run, about half fit at least. */
+  /** Whether less than half of all entries last no longer than `maxMs`. */
+  fewFit(maxMs: number): boolean {
+    return this.#among(maxMs) < this.#stock.size;
+  }
+
+  /** Where few entries fit, the others are left out. */
   #runFor(maxMs: number): Run {
-    const { size, mostMs } = this.#stock;
-    const count = maxMs >= mostMs ? size : this.#stock.byLength.countWithin(maxMs);
-    const among = 2 * count > size ? size : 2 ** Math.ceil(Math.log2(count));
+    const among = this.#among(maxMs);
     let run = this.#runs.get(among);
     if (run === undefined) {
-      const members = among === size ? undefined : this.#stock.byLength.indexes.subarray(0, among);
+      const few = among < this.#stock.size;
+      const members = few ? this.#stock.byLength.indexes.subarray(0, among) : undefined;
       run = new Run(this.#stock, members, (index) => this.#rank(index));
       this.#runs.set(among, run);
     }
     return run;
+  }
+
+  /** How many of the shortest entries are looked at: not much more than fit, and all if many do. */
+  #among(maxMs: number): number {
+    const { size, mostMs } = this.#stock;
+    if (maxMs >= mostMs) return size;
+    const count = this.#stock.byLength.countWithin(maxMs);
+    return 2 * count > size ? size : 2 ** Math.ceil(Math.log2(count));
   }
 
   #rank(index: number): number {
@@ -113,16 +134,18 @@ class Run {
   }
 
   /** Looks up and sorts the entries whose ranks come next. */
-  #look(from: number): void {
-    this.#from = from;
-    this.#to = from + this.#width < hashes ? from + this.#width : Number.POSITIVE_INFINITY;
+  #look(behind: number): void {
+    // What is asked for that much is looked up once and for all.
+    const all = this.#width >= hashes / 4;
+    this.#from = all ? 0 : behind;
+    this.#to = all || behind + this.#width >= hashes ? Number.POSITIVE_INFINITY : behind + this.#width;
     this.#width *= 2;
     const known: Ranked[] = [];
     const size = this.#members?.length ?? this.#stock.size;
     for (let i = 0; i < size; i++) {
       const index = this.#members?.[i] ?? i;
       const rank = this.#rankOf(index);
-      if (rank >= from && rank < this.#to) known.push({ index, rank });
+      if (rank >= this.#from && rank < this.#to) known.push({ index, rank });
     }
     this.#known = known.sort((a, b) => a.rank - b.rank || this.#compareAlike(a.index, b.index));
   }
@@ -148,7 +171,7 @@ class Run {
   }
 
   /** Of entries of one rank. */
-  #compareTo(index: number, { part, id, nth }: Omit<Place, 'rank'>): number {
+  #compareTo(index: number, { part, id, nth }: Pick<Place, 'part' | 'id' | 'nth'>): number {
     return (
       this.#stock.part(index) - part ||
       compareTexts(this.#stock.media[index]!.id, id) ||
