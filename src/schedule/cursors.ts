@@ -100,8 +100,8 @@ const rotateCursorSchema = z.strictObject({
     z.strictObject({
       show: z.string().exactOptional(),
       /** When its next turn is: in so many cycles (this one unless said), and where in it, as a part of one. */
-      ahead: z.int().exactOptional(),
-      due: z.number(),
+      ahead: z.int32().exactOptional(),
+      due: z.number().min(-1e6).max(1e6),
       /** Its last played entry; absent while there is none. */
       after: ref.exactOptional(),
       key: sortKeySchema.exactOptional(),

@@ -17,7 +17,7 @@ export interface Frame {
 }
 
 /** A programme has no more filler than this, besides its pad: it is laid out whole, however much it asks for. */
-const mostFiller = 1_000;
+const mostFiller = 10_000;
 
 /** What a programme may still have of filler. */
 interface Room {

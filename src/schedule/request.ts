@@ -60,17 +60,25 @@ const collectionSchema = z.unknown().transform((value, context): PlanCollection 
   return z.NEVER;
 });
 
+/** A longer window would have more items than anybody can use, or hold in memory. */
+const longestWindowMs = 366 * 86_400_000;
+
 /** The JSON form of a request (scheduling contract, section 1). */
-export const planRequestSchema = z.strictObject({
-  zone: z.string().refine((zone) => IANAZone.isValidZone(zone), 'not an IANA time zone'),
-  seed: z.int(),
-  from: isoInstant,
-  to: isoInstant,
-  /** What an earlier answer returned. */
-  cursors: z.record(z.string(), z.unknown()).default({}),
-  collections: z.record(z.string(), collectionSchema),
-  schedule: scheduleSchema,
-});
+export const planRequestSchema = z
+  .strictObject({
+    zone: z.string().refine((zone) => IANAZone.isValidZone(zone), 'not an IANA time zone'),
+    seed: z.int(),
+    from: isoInstant,
+    to: isoInstant,
+    /** What an earlier answer returned. */
+    cursors: z.record(z.string(), z.unknown()).default({}),
+    collections: z.record(z.string(), collectionSchema),
+    schedule: scheduleSchema,
+  })
+  .refine(({ from, to }) => to - from <= longestWindowMs, {
+    path: ['to'],
+    message: 'more than 366 days after "from"',
+  });
 export type PlanRequest = z.output<typeof planRequestSchema>;
 
 type WithIsoTimes<T> = T extends { start: EpochMs; stop: EpochMs }

@@ -119,6 +119,9 @@ export const whenSchema = z.strictObject({
 });
 export type When = z.infer<typeof whenSchema>;
 
+/** Of all days together: each plan looks at all of them. */
+const mostSlots = 1_000;
+
 const slotList = z.array(slotSchema).max(500).superRefine(refuseDuplicateIds);
 
 export const scheduleSchema = z
@@ -132,8 +135,13 @@ export const scheduleSchema = z
       .exactOptional(),
   })
   .superRefine(({ slots, days = [] }, context) => {
-    if (slots.length > 0 || days.some((day) => day.slots.length > 0)) return;
-    context.addIssue({ code: 'custom', path: ['slots'], message: 'a schedule has at least one slot' });
+    const count = days.reduce((sum, day) => sum + day.slots.length, slots.length);
+    if (count > 0 && count <= mostSlots) return;
+    const message =
+      count === 0
+        ? 'a schedule has at least one slot'
+        : `a schedule has no more than ${mostSlots} slots, those of all days together`;
+    context.addIssue({ code: 'custom', path: ['slots'], message });
   });
 export type Schedule = z.infer<typeof scheduleSchema>;
 

@@ -72,11 +72,14 @@ export class ZoneClock {
   /** The next instant at which the time of day is a multiple of `stepMs`; the same instant if it is one now. */
   nextMultiple(at: EpochMs, stepMs: number): EpochMs {
     for (let instant = at; ; ) {
-      const wall = this.wall(instant);
-      const midnight = Math.floor(wall / dayMs) * dayMs;
-      const over = (wall - midnight) % stepMs;
+      const { ends, offset } = this.#stretchAt(instant);
+      const timeOfDay = (((instant + offset) % dayMs) + dayMs) % dayMs;
+      const over = timeOfDay % stepMs;
       if (over === 0) return instant;
-      instant = this.first(Math.min(wall - over + stepMs, midnight + dayMs), instant);
+      const next = instant + Math.min(stepMs - over, dayMs - timeOfDay);
+      if (next < ends) return next;
+      // Where the clock is changed it may show a multiple before it would have come to the next one.
+      instant = ends;
     }
   }
 

@@ -207,6 +207,21 @@ describe('a plan request', () => {
     expect(paths(withSlot({ play: 'toString' }))).toEqual(['schedule.slots.0.play']);
   });
 
+  it('is refused for more slots than a plan can look at, those of all days together', () => {
+    const slots = (count: number) => Array.from({ length: count }, (_, i) => ({ ...slot, id: `${i}` }));
+    const days = [{ when: {}, slots: slots(400) }];
+    expect(paths({ ...good, schedule: { slots: slots(500), days: [...days, ...days] } })).toEqual([
+      'schedule.slots',
+    ]);
+    expect(planRequest({ ...good, schedule: { slots: slots(500), days } }).items).toHaveLength(1);
+  });
+
+  it('is refused for a window of more than a year', () => {
+    expect(refusal({ ...good, to: '2027-03-09T00:00:00+01:00' })).toEqual([
+      'to: more than 366 days after "from"',
+    ]);
+  });
+
   it('is refused for two slots of one id', () => {
     expect(paths({ ...good, schedule: { slots: [slot, slot] } })).toEqual(['schedule.slots.1.id']);
   });

@@ -24,6 +24,44 @@ describe('the wall clock of a zone', () => {
     expect(iso(new ZoneClock(zone).first(wall(time)))).toBe(expected);
   });
 
+  it.each([
+    ['an ordinary time', 'UTC', '2026-07-01T10:10Z', 30, 20],
+    ['now, if it is one', 'UTC', '2026-07-01T10:30Z', 30, 0],
+    ['an odd step', 'UTC', '2026-07-01T23:50Z', 7, 5],
+    ['midnight, if that is nearer', 'UTC', '2026-07-01T23:58Z', 7, 2],
+    ['a clock that goes forward over one', 'America/Chicago', '2026-03-08T01:45-06:00', 120, 75],
+    ['a clock that goes forward to one', 'America/Chicago', '2026-03-08T01:45-06:00', 60, 15],
+    ['a clock that goes back to one', 'America/Chicago', '2026-11-01T01:45-05:00', 60, 15],
+    ['a clock that goes back by half of it', 'Australia/Lord_Howe', '2026-04-05T01:50+11:00', 60, 40],
+    ['a clock that goes back by just it', 'Australia/Lord_Howe', '2026-04-05T01:50+11:00', 30, 10],
+    ['a zone with an odd offset', 'Asia/Kathmandu', '2026-07-01T10:10+05:45', 30, 20],
+  ])('finds the next multiple: %s (%s)', (_, zone, from, step, minutes) => {
+    const at = Date.parse(from);
+    expect((new ZoneClock(zone).nextMultiple(at, step * 60_000) - at) / 60_000).toBe(minutes);
+  });
+
+  it('finds the next multiple that luxon finds minute by minute, around changes of the clock', () => {
+    const changes = {
+      'America/Chicago': ['2026-03-08T08:00Z', '2026-11-01T07:00Z'],
+      'Australia/Lord_Howe': ['2026-04-04T15:00Z', '2026-10-03T15:30Z'],
+      'Africa/Cairo': ['2026-04-23T22:00Z', '2026-10-29T21:00Z'],
+    };
+    for (const [zone, instants] of Object.entries(changes)) {
+      const clock = new ZoneClock(zone);
+      for (const change of instants.map((instant) => Date.parse(instant))) {
+        for (let minutes = -90; minutes < 90; minutes += 11) {
+          for (const step of [30, 60, 7]) {
+            const at = change + minutes * 60_000;
+            let expected = DateTime.fromMillis(at, { zone });
+            while ((expected.hour * 60 + expected.minute) % step > 0)
+              expected = expected.plus({ minutes: 1 });
+            expect(clock.nextMultiple(at, step * 60_000)).toBe(expected.toMillis());
+          }
+        }
+      }
+    }
+  });
+
   it('agrees with luxon at any time, and goes on from day to day', () => {
     for (const zone of ['America/Chicago', 'Australia/Lord_Howe', 'Africa/Casablanca', 'America/St_Johns']) {
       const clock = new ZoneClock(zone);
