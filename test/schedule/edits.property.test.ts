@@ -9,6 +9,7 @@ import {
   type Slot,
   slotSchema,
 } from '../../src/schedule/types.ts';
+import { check } from './generated.ts';
 import { Channel, hour } from './planning.ts';
 import { aMedia, aSchedule, zones } from './schedules.mjs';
 
@@ -30,74 +31,107 @@ describe('for any change of a collection (rule 9)', () => {
     new Channel([slotSchema.parse({ id: 's', play: 'A', order, mode: 'flood' })], { A: list }, seed);
 
   it('chronological goes on with the first that comes after the last played', () => {
-    fc.assert(
-      fc.property(aChange, ({ before, added, removed, count, all }) => {
-        const sorted = channelOf('chronological', all).play(all.length);
-        const after = all.filter((m) => (before.includes(m) || added.includes(m)) && !removed.includes(m.id));
-        fc.pre(after.length > 0);
-        const channel = channelOf('chronological', before);
-        const last = sorted.indexOf(channel.play(count).at(-1)!);
-        channel.collections = { A: after };
-        const round = [...sorted.slice(last + 1), ...sorted.slice(0, last + 1)];
-        const expected = round.filter((id) => after.some((m) => m.id === id));
-        expect(channel.play(expected.length)).toEqual(expected);
-      }),
-    );
+    check([aChange], 200, ({ before, added, removed, count, all }) => {
+      const sorted = channelOf('chronological', all).play(all.length);
+      const after = all.filter((m) => (before.includes(m) || added.includes(m)) && !removed.includes(m.id));
+      fc.pre(after.length > 0);
+      const channel = channelOf('chronological', before);
+      const last = sorted.indexOf(channel.play(count).at(-1)!);
+      channel.collections = { A: after };
+      const round = [...sorted.slice(last + 1), ...sorted.slice(0, last + 1)];
+      const expected = round.filter((id) => after.some((m) => m.id === id));
+      expect(channel.play(expected.length)).toEqual(expected);
+    });
   });
 
   it('custom goes on with what followed the last played, when media are removed', () => {
-    fc.assert(
-      fc.property(aChange, ({ before, removed, count }) => {
-        const list = before.slice(0, 8);
-        const after = list.filter((m) => !removed.includes(m.id));
-        fc.pre(after.length > 0);
-        const channel = channelOf('custom', list);
-        const last = list.findIndex((m) => m.id === channel.play(count).at(-1));
-        channel.collections = { A: after };
-        const expected = [...list.slice(last + 1), ...list.slice(0, last + 1)].filter((m) =>
-          after.includes(m),
-        );
-        expect(channel.play(expected.length)).toEqual(expected.map((m) => m.id));
-      }),
-    );
+    check([aChange], 200, ({ before, removed, count }) => {
+      const list = before.slice(0, 8);
+      const after = list.filter((m) => !removed.includes(m.id));
+      fc.pre(after.length > 0);
+      const channel = channelOf('custom', list);
+      const last = list.findIndex((m) => m.id === channel.play(count).at(-1));
+      channel.collections = { A: after };
+      const expected = [...list.slice(last + 1), ...list.slice(0, last + 1)].filter((m) => after.includes(m));
+      expect(channel.play(expected.length)).toEqual(expected.map((m) => m.id));
+    });
   });
 
   it('custom goes on behind the last played, when the list is put into another order', () => {
-    fc.assert(
-      fc.property(aChange, fc.nat(11), ({ before, count, all }, by) => {
-        const channel = channelOf('custom', before);
-        const last = channel.play(count).at(-1);
-        const after = [...all.slice(by), ...all.slice(0, by)];
-        channel.collections = { A: after };
-        const index = after.findIndex((m) => m.id === last);
-        expect(channel.play(1)).toEqual([after[(index + 1) % after.length]!.id]);
-      }),
-    );
+    check([aChange, fc.nat(11)], 200, ({ before, count, all }, by) => {
+      const channel = channelOf('custom', before);
+      const last = channel.play(count).at(-1);
+      const after = [...all.slice(by), ...all.slice(0, by)];
+      channel.collections = { A: after };
+      const index = after.findIndex((m) => m.id === last);
+      expect(channel.play(1)).toEqual([after[(index + 1) % after.length]!.id]);
+    });
   });
 
   it('shuffle finishes its cycle with what is left of it, in the same order, and replays nothing', () => {
-    fc.assert(
-      fc.property(aChange, ({ before, added, removed, count, seed }) => {
-        const played = count % before.length;
-        fc.pre(played > 0);
-        const cycles = Math.floor(count / before.length);
-        const channel = channelOf('shuffle', before, seed);
-        const soFar = channel.play(count).slice(cycles * before.length);
-        const unchanged = channelOf('shuffle', before, seed)
-          .play((cycles + 1) * before.length)
-          .slice(count);
-        const left = unchanged.filter((id) => !removed.includes(id));
-        const fresh = added.filter((m) => !before.includes(m)).map((m) => m.id);
-        const list = [...before, ...added.filter((m) => !before.includes(m))];
-        channel.collections = { A: list.filter((m) => fresh.includes(m.id) || !removed.includes(m.id)) };
-        fc.pre(left.length > 0);
-        const rest: string[] = [];
-        while (rest.filter((id) => left.includes(id)).length < left.length) rest.push(...channel.play(1));
-        expect(rest.filter((id) => !fresh.includes(id))).toEqual(left);
-        expect(rest.filter((id) => soFar.includes(id))).toEqual([]);
-        expect(new Set(rest).size).toBe(rest.length);
-      }),
-    );
+    check([aChange], 200, ({ before, added, removed, count, seed }) => {
+      const played = count % before.length;
+      fc.pre(played > 0);
+      const cycles = Math.floor(count / before.length);
+      const channel = channelOf('shuffle', before, seed);
+      const soFar = channel.play(count).slice(cycles * before.length);
+      const unchanged = channelOf('shuffle', before, seed)
+        .play((cycles + 1) * before.length)
+        .slice(count);
+      const left = unchanged.filter((id) => !removed.includes(id));
+      const fresh = added.filter((m) => !before.includes(m)).map((m) => m.id);
+      const list = [...before, ...added.filter((m) => !before.includes(m))];
+      channel.collections = { A: list.filter((m) => fresh.includes(m.id) || !removed.includes(m.id)) };
+      fc.pre(left.length > 0);
+      const rest: string[] = [];
+      while (rest.filter((id) => left.includes(id)).length < left.length) rest.push(...channel.play(1));
+      expect(rest.filter((id) => !fresh.includes(id))).toEqual(left);
+      expect(rest.filter((id) => soFar.includes(id))).toEqual([]);
+      expect(new Set(rest).size).toBe(rest.length);
+    });
+  });
+});
+
+describe('for any edits of a collection that is rotated, at any moments (rule 9)', () => {
+  const shows = ['A', 'B', 'C'];
+  const anEpisode = (show: string, n: number): PlanMedia => ({
+    id: `${show}${n}`,
+    durationMs: hour,
+    show,
+    season: 1,
+    episode: n,
+  });
+  const someEpisodes = fc
+    .subarray(
+      shows.flatMap((show) => [...Array(12).keys()].map((n) => anEpisode(show, n))),
+      { minLength: 1 },
+    )
+    .chain((list) => fc.shuffledSubarray(list, { minLength: list.length }));
+  const someEdits = fc.array(
+    fc.record({ collection: someEpisodes, plays: fc.integer({ min: 1, max: 15 }) }),
+    { minLength: 2, maxLength: 8 },
+  );
+
+  it('each show goes on with the first episode behind the last that it has played', () => {
+    check([someEdits], 300, (edits) => {
+      const channel = new Channel(
+        [slotSchema.parse({ id: 's', play: 'A', order: 'rotate', mode: 'flood' })],
+        {},
+      );
+      const last = new Map<string, number>();
+      for (const { collection, plays } of edits) {
+        channel.collections = { A: collection };
+        for (const id of channel.play(plays)) {
+          const show = id[0]!;
+          const numbers = collection.flatMap((each) => (each.show === show ? each.episode! : []));
+          const later = numbers.filter((n) => n > (last.get(show) ?? -1));
+          expect(id).toBe(`${show}${Math.min(...(later.length > 0 ? later : numbers))}`);
+          last.set(show, Number(id.slice(1)));
+        }
+        // A show that is gone begins anew when it comes back.
+        for (const show of shows) if (!collection.some((each) => each.show === show)) last.delete(show);
+      }
+    });
   });
 });
 
@@ -140,7 +174,7 @@ describe('for any edits, at any moments (rule 9)', () => {
   });
 
   it('a slot goes on with the first episode behind the last that it has played', () => {
-    fc.assert(fc.property(aStory, tell), { numRuns: 400 });
+    check([aStory], 400, tell);
   });
 
   function tell({

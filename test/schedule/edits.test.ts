@@ -66,6 +66,24 @@ describe('a change of a collection', () => {
     },
   );
 
+  it('of what the last played is sorted by goes on with the one that followed it', () => {
+    for (const day of [1, 9]) {
+      const channel = new Channel([slot('s', 'A', { order: 'chronological' })], { A: episodes(2, 4, 6, 8) });
+      expect(channel.play(2)).toEqual(['e2', 'e4']);
+      const moved = { ...episode(day), id: 'e4' };
+      channel.collections = { A: [...episodes(2, 6, 8), moved] };
+      expect(channel.play(1)).toEqual(['e6']);
+    }
+  });
+
+  it('of what all are sorted by goes on with the one that followed the last played', () => {
+    const undated = episodes(1, 2, 3, 4, 5).map(({ aired: _, ...rest }) => rest);
+    const channel = new Channel([slot('s', 'A', { order: 'chronological' })], { A: undated });
+    expect(channel.play(3)).toEqual(['e1', 'e2', 'e3']);
+    channel.collections = { A: episodes(1, 2, 3, 4, 5) };
+    expect(channel.play(3)).toEqual(['e4', 'e5', 'e1']);
+  });
+
   it('begins anew when nothing is left of a custom list', () => {
     const channel = new Channel([slot('s', 'A')], { A: hours('a', 'b', 'c', 'd') });
     channel.play(2);

@@ -114,6 +114,16 @@ describe('a mid-roll', () => {
     expect(starts(A)).toBe('a0:00 f0:10 a0:12');
   });
 
+  it('interrupts nothing where there is nothing to play in between', () => {
+    const found = planOf({ mid: { from: 'N' } }, {}, { ...library, A: at(10, 20) }, 1);
+    expect(shown(found)).toBe('a0:00');
+    expect(starts(at(10, 20), { duration: 'PT1M' })).toBe('a0:00');
+  });
+
+  it('stands at a chapter once, however often that is given', () => {
+    expect(starts(at(30, 10, 10, 30, 30))).toBe('a0:00 f0:10 a0:12 g0:32 a0:35');
+  });
+
   it('is a post-roll where nothing says where to break', () => {
     const found = planOf({ mid: { from: 'F', count: 2 }, post: { from: 'F' } }, {}, library, 1);
     expect(shown(found)).toBe('a0:00 f0:50 g0:52 f0:55');
@@ -169,6 +179,14 @@ describe('a pad', () => {
     expect(found.items[2]).toMatchObject({ stop: 55 * minute });
   });
 
+  it('ends when the clock goes back to a multiple of it', () => {
+    const from = Date.parse('2026-11-01T00:55:00-05:00');
+    const slots = [slot('s', 'A', { mode: 'one', filler: { post: { pad: 'PT30M' } } })];
+    // From 1:45 until it is 1:00 again.
+    const found = plan(inputOf(slots, library, { zone: 'America/Chicago', from, to: from + 1 }));
+    expect(new Date(found.items.at(-1)!.stop).toISOString()).toBe('2026-11-01T07:00:00.000Z');
+  });
+
   it('goes by the clock of the zone', () => {
     const slots = [slot('s', 'A', { mode: 'one', filler: { post: { pad: 'PT1H' } } })];
     const found = plan(inputOf(slots, library, { to: 1, zone: 'Asia/Kathmandu' }));
@@ -214,6 +232,23 @@ describe('tail and fallback', () => {
     expect(seen.size).toBe(tails.length);
     expect(Math.max(...tails.map(({ why }) => why.cycle!))).toBeGreaterThan(3);
     expect(tails.findIndex((item, i) => item.media === tails[i - 1]?.media)).toBe(-1);
+  });
+
+  it('have what did not fit one gap still due in the next: long filler has its turn in a shuffle', () => {
+    const F = Array.from({ length: 12 }, (_, i) => media(`f${i + 1}`, i + 1));
+    // A gap of half an hour each day.
+    const slots = [
+      slot('s', 'A', { mode: 'one', start: '00:00', filler: { tail: { from: 'F' } } }),
+      slot('z', 'Z', { mode: 'one', start: '01:20' }),
+    ];
+    const collections = { ...library, F, Z: [media('z', 22 * 60 + 40)] };
+    const played = new Map<string, number>();
+    for (const item of plan(inputOf(slots, collections, { to: 365 * 24 * hour })).items) {
+      if (item.kind === 'filler') played.set(item.media, (played.get(item.media) ?? 0) + 1);
+    }
+    // What is short fits more often, when other filler does not.
+    expect(played.get('f12')! / played.get('f6')!).toBeGreaterThan(0.6);
+    expect(Math.min(...played.values()) / Math.max(...played.values())).toBeGreaterThan(0.2);
   });
 
   it('are not yet there when a window ends amid a flood', () => {

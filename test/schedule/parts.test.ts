@@ -107,6 +107,18 @@ describe('the parts of an episode', () => {
     }
   });
 
+  it('may stay together in one slot of a playlist and not in another', () => {
+    const member = { play: 'A', order: 'random' as const, count: 3 };
+    const P = { playlist: [member, { ...member, parts: 'together' as const }] };
+    const collections = { A: episodes, P };
+    const slots = [slot('s', 'P')];
+    for (let seed = 0; seed < 20; seed++) {
+      const whole = plan(inputOf(slots, collections, { to: 30 * hour, seed }));
+      const channel = new Channel(slots, collections, seed);
+      expect(channel.play(30)).toEqual(aired(whole));
+    }
+  });
+
   it('are taken apart where only a later one fits', () => {
     const collection = [
       media('long', 90, { title: 'The Siege (1)', show: 'S' }),

@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { DateTime } from 'luxon';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { plan } from '../../src/schedule/plan.ts';
 import { type PlanItem, type Slot, scheduleSchema } from '../../src/schedule/types.ts';
+import { check, patienceMs } from './generated.ts';
 import { hour, joined, planned } from './planning.ts';
 import { aChannel, type GeneratedChannel } from './schedules.mjs';
 
-// The rules of the scheduling contract that hold for any schedule at all. When one fails, fast-check prints the
-// seed and the smallest schedule that it could find.
+// The rules of the scheduling contract that hold for any schedule at all.
+
+vi.setConfig({ testTimeout: patienceMs });
 
 const day = 24 * hour;
 const aSpan = fc.oneof(fc.integer({ min: 1, max: 6 * hour }), fc.integer({ min: 1, max: 3 * day }));
@@ -16,13 +18,13 @@ type Playing = Exclude<PlanItem, { kind: 'offline' }>;
 
 describe('for any schedule', () => {
   it('the generated ones have the form that the API asks for', () => {
-    check(aChannel, aSpan, 200, ({ schedule }) => {
+    check([aChannel], 200, ({ schedule }) => {
       expect(scheduleSchema.parse(schedule)).toEqual(schedule);
     });
   });
 
   it('there are no holes, and every item is longer than zero (rule 1)', () => {
-    check(aChannel, aSpan, 1000, (channel, span) => {
+    check([aChannel, aSpan], 1000, (channel, span) => {
       const to = channel.from + span;
       const { items } = planned(channel, { to });
       expect(items[0]!.start).toBe(channel.from);
@@ -33,7 +35,7 @@ describe('for any schedule', () => {
   });
 
   it('what is placed begins inside the window, and nothing is placed behind what ends beyond it (rule 2)', () => {
-    check(aChannel, aSpan, 500, (channel, span) => {
+    check([aChannel, aSpan], 500, (channel, span) => {
       const to = channel.from + span;
       const { items, cursors } = planned(channel, { to });
       if (cursors.since === cursors.until) {
@@ -53,7 +55,7 @@ describe('for any schedule', () => {
       cuts: fc.array(aSpan, { minLength: 2, maxLength: 8 }),
       literal: fc.boolean(),
     });
-    check(aChannel, someCuts, 1500, (channel, { cuts, literal }) => {
+    check([aChannel, someCuts], 1500, (channel, { cuts, literal }) => {
       const ends = cuts.map((cut) => channel.from + cut).sort((a, b) => a - b);
       const whole = planned(channel, { to: ends.at(-1)! });
       const parts: PlanItem[] = [];
@@ -72,7 +74,7 @@ describe('for any schedule', () => {
   });
 
   it('a checkpoint is what a plan until then would have returned (rule 3)', () => {
-    check(aChannel, aSpan, 200, ({ library, ...channel }, span) => {
+    check([aChannel, aSpan], 200, ({ library, ...channel }, span) => {
       const collections = new Map(Object.entries(library));
       const input = { ...channel, collections, cursors: {}, to: channel.from + span };
       const whole = plan({ ...input, checkpointEveryMs: span % (8 * hour) });
@@ -88,7 +90,7 @@ describe('for any schedule', () => {
   });
 
   it('the same input gives the same output, byte for byte, and is left as it was', () => {
-    check(aChannel, aSpan, 300, (channel, span) => {
+    check([aChannel, aSpan], 300, (channel, span) => {
       const { from } = channel;
       const { cursors } = planned(channel, { to: from + span });
       const window = deepFreeze({ from: from + span, to: from + 2 * span, cursors });
@@ -99,7 +101,7 @@ describe('for any schedule', () => {
   });
 
   it('no item is longer than its media, and the pieces of a media follow one another', () => {
-    check(aChannel, aSpan, 500, (channel, span) => {
+    check([aChannel, aSpan], 500, (channel, span) => {
       const lengths = lengthsOf(channel);
       let reached = 0;
       const wrong = planned(channel, { to: channel.from + span }).items.find((item) => {
@@ -117,7 +119,7 @@ describe('for any schedule', () => {
   });
 
   it('a flood places nothing that does not end by the next fixed start (rule 4)', () => {
-    check(aChannel, aSpan, 500, ({ schedule: { slots }, ...rest }, span) => {
+    check([aChannel, aSpan], 500, ({ schedule: { slots }, ...rest }, span) => {
       const channel = { ...rest, schedule: { slots } };
       const able = slots.filter((slot) => plays(channel, slot));
       const { items } = planned(channel, { to: channel.from + span });
@@ -133,7 +135,7 @@ describe('for any schedule', () => {
   });
 
   it('a step back leaves every cursor as it was (rule 4): what did not fit is the next to play', () => {
-    check(aChannel, aSpan, 500, ({ schedule: { slots }, ...rest }, span) => {
+    check([aChannel, aSpan], 500, ({ schedule: { slots }, ...rest }, span) => {
       // In this order each media says its place, so that one that was left out would show.
       const modes = slots.filter(({ mode }) => mode !== 'duration');
       const numbered = modes.map((slot) => ({ ...slot, order: 'shuffle' as const, play: 'A' }));
@@ -151,7 +153,7 @@ describe('for any schedule', () => {
   });
 
   it('a turn of a duration lasts no longer than it may (rule 5)', () => {
-    check(aChannel, aSpan, 300, ({ schedule: { slots }, ...rest }, span) => {
+    check([aChannel, aSpan], 300, ({ schedule: { slots }, ...rest }, span) => {
       const channel = { ...rest, schedule: { slots: slots.filter(({ mode }) => mode === 'duration') } };
       fc.pre(channel.schedule.slots.length > 1);
       for (const group of programmes(planned(channel, { to: channel.from + span }).items)) {
@@ -162,7 +164,7 @@ describe('for any schedule', () => {
   });
 
   it('a shuffle plays every media once a cycle, and a cycle does not begin as the last one ended (rule 8)', () => {
-    check(aChannel, aSpan, 300, ({ library, seed }, span) => {
+    check([aChannel, aSpan], 300, ({ library, seed }, span) => {
       const media = [...new Map(library.A.map((m) => [m.id, { ...m, durationMs: hour }])).values()];
       fc.pre(media.length > 0);
       const slots: Slot[] = [{ id: 's', play: 'A', order: 'shuffle', mode: 'flood' }];
@@ -177,8 +179,43 @@ describe('for any schedule', () => {
     });
   });
 
+  it('a shuffle that fills what is left repeats nothing in a cycle either (rules 8 and 10)', () => {
+    check([aChannel, aSpan], 300, ({ library, schedule: { slots }, ...rest }, span) => {
+      const F = [...new Map(library.F.map((media) => [media.id, media])).values()];
+      const shuffled = slots.map(({ filler, ...slot }): Slot => {
+        const { tail, fallback } = filler ?? {};
+        const own = { ...(tail && { tail: { from: 'F' } }), ...(fallback && { fallback: { from: 'F' } }) };
+        return { ...slot, filler: { ...own, post: { from: 'F', pad: 'PT1H' } } };
+      });
+      const channel = { ...rest, library: { ...library, F }, schedule: { slots: shuffled } };
+      const { items } = planned(channel, { to: channel.from + span });
+      const heard = new Set<string>();
+      const repeated = items.find((item) => {
+        if (item.kind !== 'filler') return false;
+        const key = [item.slot, item.filler, item.why.cycle, item.media].join(' ');
+        return heard.size === heard.add(key).size;
+      });
+      expect(repeated).toBe(undefined);
+    });
+  });
+
+  it('each item says why it is on: the order, the cycle, and its place in that', () => {
+    check([aChannel, aSpan], 500, (channel, span) => {
+      const lists = [channel.schedule, ...(channel.schedule.days ?? [])].map(({ slots }) => slots);
+      const { items } = planned(channel, { to: channel.from + span });
+      const wrong = items.find((item) => {
+        if (item.kind === 'offline') return false;
+        const { order, cycle, position, member } = item.why;
+        const counted = order === 'random' ? cycle === undefined : Number.isInteger(cycle) && cycle! >= 1;
+        const fromPlaylist = lists.flat().some((slot) => slot.id === item.slot && playsPlaylist(slot));
+        return !counted || !(position >= 1) || (member !== undefined && !fromPlaylist);
+      });
+      expect(wrong).toBe(undefined);
+    });
+  });
+
   it('what stands around and in a programme stands in its order (rule 10)', () => {
-    check(aChannel, aSpan, 500, (channel, span) => {
+    check([aChannel, aSpan], 500, (channel, span) => {
       for (const group of programmes(planned(channel, { to: channel.from + span }).items)) {
         const kinds = group.map((item) => (item.kind === 'filler' ? item.filler : item.kind)).join(' ');
         expect(kinds).toMatch(/^(pre )*program(( mid)* program)*( post)*$/);
@@ -187,7 +224,7 @@ describe('for any schedule', () => {
   });
 
   it('every step advances: something plays as long as anything can, and each problem is told once (rule 11)', () => {
-    check(aChannel, aSpan, 500, (channel, span) => {
+    check([aChannel, aSpan], 500, (channel, span) => {
       const { items, problems } = planned(channel, { to: channel.from + span });
       const told = problems.map(({ code, slot, filler, media }) => [code, slot, filler, media].join(' '));
       expect(new Set(told).size).toBe(told.length);
@@ -211,7 +248,7 @@ describe('for any schedule', () => {
   });
 
   it('a guide entry is one stretch, and only what belongs to a hidden slot is in none (rule 12)', () => {
-    check(aChannel, aSpan, 500, (channel, span) => {
+    check([aChannel, aSpan], 500, (channel, span) => {
       const slots = [channel.schedule, ...(channel.schedule.days ?? [])].flatMap((list) => list.slots);
       const hidden = new Set(slots.flatMap(({ id, guide }) => (guide?.hide === true ? [id] : [])));
       const visible = new Set(slots.flatMap(({ id, guide }) => (guide?.hide === true ? [] : [id])));
@@ -229,15 +266,6 @@ describe('for any schedule', () => {
   });
 });
 
-function check<A, B>(
-  a: fc.Arbitrary<A>,
-  b: fc.Arbitrary<B>,
-  numRuns: number,
-  property: (a: A, b: B) => void,
-): void {
-  fc.assert(fc.property(a, b, property), { numRuns });
-}
-
 /** Like toEqual, which takes long for plans of many items, and so only tells the difference if there is one. */
 function expectSame(found: unknown, expected: unknown): void {
   if (JSON.stringify(found) !== JSON.stringify(expected)) expect(found).toEqual(expected);
@@ -246,6 +274,10 @@ function expectSame(found: unknown, expected: unknown): void {
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(deepFreeze);
   return value;
+}
+
+function playsPlaylist({ play, filler = {} }: Slot): boolean {
+  return play === 'P' || Object.values(filler).some((roll) => roll.from === 'P');
 }
 
 function lengthsOf({ library }: GeneratedChannel): Map<string, number> {
