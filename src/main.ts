@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { loadConfig } from './config.ts';
 import { AircheckError, messageOf } from './errors.ts';
@@ -33,17 +32,12 @@ program
   .addOption(new Option('--table', 'print a table, in local time, for reading').conflicts('ics'))
   .addOption(new Option('--ics', 'print a calendar of what the guide would show (iCalendar)'))
   .action(async (file: string, { table, ics }: { table?: true; ics?: true }) => {
-    const { answerOf, readRequest } = await import('./schedule/request.ts');
-    const { plan } = await import('./schedule/plan.ts');
-    const input = readRequest(JSON.parse(await readFile(file === '-' ? '/dev/stdin' : file, 'utf8')));
-    const output = plan(input);
-    if (table) {
-      const { planTable } = await import('./schedule/print.ts');
-      process.stdout.write(planTable(input, output));
-    } else if (ics) {
-      const { planCalendar } = await import('./schedule/calendar.ts');
-      process.stdout.write(`${planCalendar(input, output)}\n`);
-    } else process.stdout.write(`${JSON.stringify(answerOf(output), undefined, 2)}\n`);
+    const { planFile } = await import('./plan-command.ts');
+    // Whoever reads it may have seen enough: head, or a pager that is left.
+    process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+    process.stdout.write(await planFile(file, table ? 'table' : ics ? 'calendar' : 'json'));
   });
 
 program

@@ -11,12 +11,14 @@ export function planTable(input: PlanInput, { items, problems }: PlanOutput): st
     lengthOf(item),
     item.kind === 'filler' ? item.filler : item.kind,
     item.kind === 'offline' ? '' : pieceOf(item, titles.get(item.media) ?? item.media),
-    item.slot ?? '',
+    oneLine(item.slot ?? ''),
     item.guide === undefined ? '' : `${item.guide}`,
     item.kind === 'offline' ? '' : reasonOf(item.why),
   ]);
   const lines = aligned([['start', 'length', 'kind', 'media', 'slot', 'guide', 'why'], ...rows]);
-  const wrong = problems.map(({ code, slot, message }) => `${code}: slot "${slot}": ${message}`);
+  const wrong = problems.map(({ code, slot, filler, message }) =>
+    oneLine(`${code}: slot "${slot}"${filler === undefined ? '' : `, ${filler}`}: ${message}`),
+  );
   return [...lines, ...(wrong.length > 0 ? ['', ...wrong] : []), ''].join('\n');
 }
 
@@ -53,13 +55,16 @@ function spoken(ms: number): string {
 }
 
 function reasonOf({ order, cycle, position, member }: ItemReason): string {
-  const place = cycle === undefined ? '' : `, cycle ${cycle}, item ${position}`;
-  return `${order}${place}${member === undefined ? '' : `, of "${member}"`}`;
+  const place = cycle === undefined ? `item ${position}` : `cycle ${cycle}, item ${position}`;
+  return [order, place, ...(member === undefined ? [] : [`of "${oneLine(member)}"`])].join(', ');
 }
 
-/** Titles may hold anything, and a terminal obeys control characters. */
+/**
+ * Titles may hold anything, and a terminal obeys control characters. What joins the parts of an emoji or of a word
+ * stays.
+ */
 function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  return text.replace(/[^\P{C}\u200C\u200D]+|[\u2028\u2029]+/gu, ' ');
 }
 
 function aligned(rows: readonly string[][]): string[] {
