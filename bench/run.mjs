@@ -6,6 +6,7 @@ const benches = {
   tune: 'how long a cold and a warm tune take, beside a bare ffmpeg',
   loop: 'event-loop delay with five channels on air while 1,000 files are scanned',
   bucket: 'the token bucket with 10,000 waiters of whom half give up: order, tokens, heap',
+  planner: 'a day of 10,000 generated schedules, and of heavy ones: time and items',
   plan: 'planning and storing 100 channels over 14 days from 20,000 media',
   logs: 'paging, filtering and searching 100,000 entries of the log',
   guide: 'the guide of 500 channels over 14 days, from 100,000 media',

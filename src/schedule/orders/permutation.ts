@@ -34,9 +34,9 @@ export class Permutation {
   /** Of all entries, and of the shortest, by how many. */
   readonly #runs = new Map<number, Run>();
 
-  constructor(stock: Stock, seed: string, epoch: number, held: string | undefined) {
+  constructor(stock: Stock, seed: Digest, epoch: number, held: string | undefined) {
     this.#stock = stock;
-    this.#seed = digest(seed);
+    this.#seed = seed;
     this.epoch = epoch;
     this.held = held;
   }
