@@ -28,6 +28,7 @@ import { RestartGate } from './streaming/restart-gate.ts';
 import { SlateStore } from './streaming/slate.ts';
 import { TokenBucket } from './streaming/token-bucket.ts';
 import { TaskRunner } from './tasks/task-runner.ts';
+import { TransferService } from './transfer/transfer-service.ts';
 import { version } from './version.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -119,6 +120,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     config: config.playout,
     plan: (args) =>
       metrics.planned(args.replace === undefined ? 'extend' : 'rebuild', () => worker.plan(args)),
+    preview: (args) => worker.preview(args),
   });
   await playout.start();
   parts.add('timelines', () => playout.stop());
@@ -189,6 +191,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
       library,
       playout,
       guide,
+      transfer: new TransferService({ worker, library, playout }),
       tasks,
       channels: channels,
       lineup: () => playout.lineup(),

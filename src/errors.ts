@@ -17,13 +17,31 @@ export class NotFoundError extends AircheckError {
   override readonly name = 'NotFoundError';
 }
 
+/** Something in a request is wrong; `parts` may say what, and where. */
+abstract class RefusalError extends AircheckError {
+  readonly parts: readonly WrongPart[] | undefined;
+
+  constructor(
+    message: string,
+    options: { operation: string; cause?: unknown; parts?: readonly WrongPart[] },
+  ) {
+    super(message, options);
+    this.parts = options.parts;
+  }
+}
+
+export interface WrongPart {
+  path: string;
+  message: string;
+}
+
 /** The request contradicts what is already there. */
-export class ConflictError extends AircheckError {
+export class ConflictError extends RefusalError {
   override readonly name = 'ConflictError';
 }
 
 /** The request is well-formed, but what it asks for cannot be. */
-export class InvalidError extends AircheckError {
+export class InvalidError extends RefusalError {
   override readonly name = 'InvalidError';
 }
 

@@ -46,6 +46,44 @@ program
     } else process.stdout.write(`${JSON.stringify(answerOf(output), undefined, 2)}\n`);
   });
 
+const server = (command: Command) =>
+  command
+    .option('-c, --config <file>', 'the YAML file with the settings of the server')
+    .option('--url <address>', 'the server; by default the one of the settings, on this machine')
+    .option('--key <key>', 'the key of its API; by default the one in its data folder');
+
+interface ServerOptions {
+  config?: string;
+  url?: string;
+  key?: string;
+}
+
+server(program.command('export'))
+  .description('write the libraries, collections, profiles and channels of a running server as YAML')
+  .argument('[file]', 'by default the standard output')
+  .action(async (file: string | undefined, { config, url, key }: ServerOptions) => {
+    const { exportTo, serverOf } = await import('./transfer/remote.ts');
+    const settings = loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG);
+    await exportTo(await serverOf(settings, { url, key }), file);
+  });
+
+server(program.command('import'))
+  .description('bring what such a file says into a running server, all of it or nothing')
+  .argument('<file>', '"-" reads standard input')
+  .option('--dry-run', 'change nothing, and say what would be changed', false)
+  .option('--replace', 'change what is there under the same number or name', false)
+  .action(
+    async (
+      file: string,
+      { config, url, key, ...options }: ServerOptions & { dryRun: boolean; replace: boolean },
+    ) => {
+      const { importFrom, serverOf } = await import('./transfer/remote.ts');
+      const settings = loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG);
+      const report = await importFrom(await serverOf(settings, { url, key }), file, options);
+      process.stdout.write(`${report}\n`);
+    },
+  );
+
 program
   .command('migrate')
   .description('bring the database up to date and exit')

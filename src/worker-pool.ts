@@ -7,7 +7,9 @@ import { FinalisingError, messageOf } from './errors.ts';
 import type { Packed } from './guide/packed.ts';
 import type { FragmentRequest, RenderedFragment } from './guide/render.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './playout/plan-channel.ts';
-import type { PlanTask, WorkerData } from './worker.ts';
+import type { Preview, PreviewRequest } from './playout/preview.ts';
+import type { ImportAnswer, ImportOptions } from './transfer/import.ts';
+import type { PlanTask, PreviewTask, WorkerData } from './worker.ts';
 import { type Answer, opened } from './worker-answer.ts';
 
 /** Tests run the sources, but a thread needs the built file. */
@@ -29,6 +31,8 @@ export class WorkerPool {
       filename,
       minThreads: 1,
       maxThreads: 1,
+      // Tasks wait for the database most of the time: one can use the thread meanwhile.
+      concurrentTasksPerWorker: 2,
       idleTimeout: Number.POSITIVE_INFINITY,
       // Otherwise the thread sleeps between two tasks, and hears neither its timers nor that a connection has closed.
       atomics: 'disabled',
@@ -46,6 +50,12 @@ export class WorkerPool {
     return opened((await this.#pool.run(task, { name: 'plan' })) as Answer<PlanChannelResult | undefined>);
   }
 
+  /** Undefined when there is no such channel. */
+  async preview(request: PreviewRequest): Promise<Preview | undefined> {
+    const task: PreviewTask = { request, patience: patienceHere() };
+    return opened((await this.#pool.run(task, { name: 'preview' })) as Answer<Preview | undefined>);
+  }
+
   /** Whoever gives up by the signal ends the thread; the next task gets a new one. */
   async renderFragment(
     request: FragmentRequest,
@@ -58,6 +68,16 @@ export class WorkerPool {
   /** Writes an address into packed pieces of the guide. */
   async localise(deflated: Uint8Array[], base: string): Promise<Packed[]> {
     return (await this.#pool.run({ deflated, base }, { name: 'guideAddress' })) as Packed[];
+  }
+
+  /** Everything that a file can hold, as YAML in UTF-8. */
+  async exportAll(): Promise<Uint8Array<ArrayBuffer>> {
+    const file = await this.#pool.run(undefined, { name: 'exportAll' });
+    return opened(file as Answer<Uint8Array<ArrayBuffer>>);
+  }
+
+  async importAll(request: ImportOptions & { file: Uint8Array }): Promise<ImportAnswer> {
+    return opened((await this.#pool.run(request, { name: 'importAll' })) as Answer<ImportAnswer>);
   }
 
   /** Waits for the task that runs, but not for ever; what has not begun is given up. */

@@ -77,49 +77,58 @@ export async function fullChannels(db: Database, id?: string): Promise<FullChann
  */
 export async function createChannel(db: Database, channel: NewChannel): Promise<Channel> {
   const operation = 'creating a channel';
-  await checkCollections(db, channel.schedule, operation);
   const id = randomUUID();
   try {
-    const [created] = await db
-      .insert(channels)
-      .values({
-        ...channel,
-        id,
-        seed: channel.seed ?? randomInt(1, 2 ** 31 - 1),
-        guideId: `C${channel.number}.${id.slice(0, 6)}.aircheck.local`,
-      })
-      .returning();
-    return created as Channel;
+    return await db.transaction(async (tx) => {
+      await checkCollections(tx, channel.schedule, operation);
+      const [created] = await tx
+        .insert(channels)
+        .values({
+          ...channel,
+          id,
+          seed: channel.seed ?? randomInt(1, 2 ** 31 - 1),
+          guideId: newGuideId(channel.number, id),
+        })
+        .returning();
+      return created as Channel;
+    });
   } catch (error) {
     throw refusal(error, channel, operation);
   }
 }
 
+/** What a new channel is called in M3U and XMLTV. */
+export function newGuideId(number: string, id: string): string {
+  return `C${number}.${id.slice(0, 6)}.aircheck.local`;
+}
+
 /** Changes what is given, and never the guide id. Throws as createChannel does, and NotFoundError. */
 export async function updateChannel(db: Database, id: string, changes: ChannelChanges): Promise<Channel> {
   const operation = 'changing a channel';
-  if (changes.schedule) await checkCollections(db, changes.schedule, operation);
   const { number, name, group, logoUrl, offlineTitle, profileId, enabled, zone, seed, schedule } = changes;
   try {
-    const [updated] = await db
-      .update(channels)
-      .set({
-        number,
-        name,
-        group,
-        logoUrl,
-        offlineTitle,
-        profileId,
-        enabled,
-        zone,
-        seed,
-        schedule,
-        updatedAt: sql`now()`,
-      })
-      .where(eq(channels.id, id))
-      .returning();
-    if (updated === undefined) throw notFound(operation);
-    return updated;
+    return await db.transaction(async (tx) => {
+      if (schedule) await checkCollections(tx, schedule, operation);
+      const [updated] = await tx
+        .update(channels)
+        .set({
+          number,
+          name,
+          group,
+          logoUrl,
+          offlineTitle,
+          profileId,
+          enabled,
+          zone,
+          seed,
+          schedule,
+          updatedAt: sql`now()`,
+        })
+        .where(eq(channels.id, id))
+        .returning();
+      if (updated === undefined) throw notFound(operation);
+      return updated;
+    });
   } catch (error) {
     throw refusal(error, changes, operation);
   }
@@ -148,12 +157,17 @@ export function violationOf(error: unknown): string | undefined {
   return typeof code === 'string' && code.startsWith('23') ? String(constraint) : undefined;
 }
 
-async function checkCollections(db: Database, schedule: Schedule, operation: string): Promise<void> {
+/**
+ * Throws InvalidError when a schedule plays a collection that is not there. Those that are cannot be deleted before
+ * the transaction ends.
+ */
+export async function checkCollections(tx: Database, schedule: Schedule, operation: string): Promise<void> {
   const wanted = collectionsOf(schedule);
-  const found = await db
+  const found = await tx
     .select({ id: collections.id })
     .from(collections)
-    .where(inArray(sql`${collections.id}::text`, wanted));
+    .where(inArray(sql`${collections.id}::text`, wanted))
+    .for('key share');
   const known = new Set(found.map(({ id }) => id));
   const missing = wanted.filter((id) => !known.has(id));
   if (missing.length === 0) return;

@@ -1,23 +1,17 @@
-import { and, asc, count, desc, eq, gt, inArray, isNotNull, or, type SQL, sql } from 'drizzle-orm';
+import { createHash } from 'node:crypto';
+import { basename, extname } from 'node:path/posix';
+import { and, asc, count, desc, eq, gt, gte, inArray, isNotNull, lte, or, type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery } from '../library/media.ts';
+import { durationMs } from '../schedule/iso.ts';
+import type { EpochMs } from '../schedule/types.ts';
 import type { Database } from './connection.ts';
-import { media } from './schema.ts';
+import { libraries, media } from './schema.ts';
 
 export type Media = typeof media.$inferSelect;
 export type MediaState = Media['state'];
 export type NewMedia = Omit<typeof media.$inferInsert, 'id' | 'addedAt'>;
-
-/** What the planner needs of a media file. */
-export interface PlannableMedia {
-  id: string;
-  durationMs: number;
-  title: string;
-  show: string | null;
-  season: number | null;
-  episode: number | null;
-  aired: string | null;
-}
 
 /** What a scan compares a file with. */
 export interface KnownFile {
@@ -94,34 +88,19 @@ export async function countMedia(db: Database): Promise<Map<string, MediaCounts>
   return counts;
 }
 
-/** All ready media that a saved query matches, by show, season and episode, then by date and title. */
-export async function mediaForQuery(db: Database, query: CollectionQuery): Promise<PlannableMedia[]> {
-  const where = and(eq(media.state, 'ready'), isNotNull(media.durationMs), ...conditionsOf(query));
-  return await db.transaction(async (tx) => {
-    await tx.execute(sql`
-      declare plannable no scroll cursor for
-      select id, duration_ms as "durationMs", title, show, season, episode, aired from ${media}
-      where ${where} order by show, season, episode, aired, title, id`);
-    const found: PlannableMedia[] = [];
-    for (;;) {
-      const page = await tx.execute<Record<string, unknown> & PlannableMedia>(fetchPage);
-      found.push(...page);
-      if (page.length < pageSize) break;
-    }
-    await tx.execute(sql`close plannable`);
-    return found;
-  });
-}
-
-const fetchPage = sql.raw(`fetch ${pageSize} from plannable`);
-
-/** Writes what a scan found, by library and path: a file that is known keeps its id. At most 100 rows at a time. */
+/**
+ * Writes what a scan found, by library and path: a file that is known keeps its id. At most 100 rows at a time.
+ *
+ * A new file's id follows from the library's name and the file's path in it. A library that is added again, here
+ * or on another server, so gives its media the ids that they had, and the channels shuffle them as they did.
+ */
 export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void> {
   if (rows.length === 0) return;
   const fresh = (column: string) => sql.raw(`excluded."${column}"`);
+  const namespaces = await namespacesOf(db, [...new Set(rows.map((row) => row.libraryId))]);
   await db
     .insert(media)
-    .values(rows)
+    .values(rows.map((row) => ({ ...row, id: nameBasedId(namespaces.get(row.libraryId) ?? '', row.path) })))
     .onConflictDoUpdate({
       target: [media.libraryId, media.path],
       set: {
@@ -146,6 +125,76 @@ export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void>
         updatedAt: fresh('updated_at'),
       },
     });
+}
+
+/** The ids of the media at some paths of a library, by path. */
+export async function mediaIds(
+  db: Database,
+  libraryId: string,
+  paths: readonly string[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (let first = 0; first < paths.length; first += pathChunk) {
+    const rows = await db
+      .select({ id: media.id, path: media.path })
+      .from(media)
+      .where(
+        and(
+          eq(media.libraryId, libraryId),
+          sql`${media.path} = any(${sql.param(paths.slice(first, first + pathChunk))}::text[])`,
+        ),
+      );
+    for (const { id, path } of rows) found.set(path, id);
+  }
+  return found;
+}
+
+/**
+ * Gives media their rows before a scan has found them, so that they can be named. They are unavailable until then,
+ * and a scan that finds them keeps their ids.
+ */
+export async function awaitMedia(db: Database, libraryId: string, paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  const namespace = (await namespacesOf(db, [libraryId])).get(libraryId) ?? '';
+  for (let first = 0; first < paths.length; first += pathChunk) {
+    const rows = paths.slice(first, first + pathChunk).map((path) => ({
+      ...{ path, id: nameBasedId(namespace, path) },
+      title: basename(path, extname(path)),
+    }));
+    await db.execute(sql`
+      insert into ${media} (id, library_id, path, size, mtime_ms, state, reason, kind, title)
+      select id, ${libraryId}, path, 0, 0, 'unavailable', 'it has not been found yet', 'other', title
+      from json_to_recordset(${JSON.stringify(rows)}::json) as rows (id uuid, path text, title text)
+      on conflict do nothing`);
+  }
+}
+
+const pathChunk = 2_000;
+
+/** What the ids of a library's media begin from: its name, and its folder too if an older one has that name. */
+async function namespacesOf(db: Database, ids: readonly string[]): Promise<Map<string, string>> {
+  const older = alias(libraries, 'older');
+  const rows = await db
+    .select({ id: libraries.id, name: libraries.name, path: libraries.path, older: count(older.id) })
+    .from(libraries)
+    .leftJoin(
+      older,
+      and(
+        eq(older.name, libraries.name),
+        sql`(${older.createdAt}, ${older.id}) < (${libraries.createdAt}, ${libraries.id})`,
+      ),
+    )
+    .where(inArray(libraries.id, [...ids]))
+    .groupBy(libraries.id);
+  return new Map(rows.map((row) => [row.id, row.older === 0 ? row.name : `${row.name}\0${row.path}`]));
+}
+
+/** A UUID of version 8 (RFC 9562 5.8): a digest of both texts. */
+function nameBasedId(namespace: string, path: string): string {
+  const digest = createHash('sha256').update(`${namespace}\0\0${path}`).digest();
+  digest[6] = (digest[6]! & 0x0f) | 0x80;
+  digest[8] = (digest[8]! & 0x3f) | 0x80;
+  return digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 export type MediaDescription = Pick<
@@ -256,9 +305,12 @@ function filterOf({ library, state, kind, text, show }: MediaFilter): SQL | unde
   );
 }
 
-function conditionsOf(query: CollectionQuery): (SQL | undefined)[] {
+/** What of the media a saved query matches and can be aired. */
+export function matching(query: CollectionQuery, now: EpochMs): SQL | undefined {
   const { library, folder, kind, show, season, genre, yearFrom, yearTo, text } = query;
-  return [
+  const { addedWithin, durationFrom, durationTo } = query;
+  return and(
+    canAir,
     library === undefined ? undefined : eq(media.libraryId, library),
     folder === undefined ? undefined : below(folder),
     kind === undefined ? undefined : eq(media.kind, kind),
@@ -266,12 +318,22 @@ function conditionsOf(query: CollectionQuery): (SQL | undefined)[] {
     season === undefined ? undefined : eq(media.season, season),
     genre === undefined
       ? undefined
-      : sql`exists (select 1 from unnest(${media.genres}) as genre where lower(genre) = lower(${genre}))`,
+      : and(
+          // Cheaper, and true of few others.
+          contains(sql`array_to_string(${media.genres}, ' ')`, genre),
+          sql`exists (select 1 from unnest(${media.genres}) as genre where lower(genre) = lower(${withoutNul(genre)}))`,
+        ),
     yearFrom === undefined ? undefined : sql`${media.year} >= ${yearFrom}`,
     yearTo === undefined ? undefined : sql`${media.year} <= ${yearTo}`,
     text === undefined ? undefined : contains(sql`${media.title}`, text),
-  ];
+    addedWithin === undefined ? undefined : gte(media.addedAt, now - durationMs(addedWithin)),
+    durationFrom === undefined ? undefined : gte(media.durationMs, durationMs(durationFrom)),
+    durationTo === undefined ? undefined : lte(media.durationMs, durationMs(durationTo)),
+  );
 }
+
+/** What is ready and has a length. */
+export const canAir = and(eq(media.state, 'ready'), isNotNull(media.durationMs));
 
 function orderOf(sort: MediaSort): SQL[] {
   switch (sort) {

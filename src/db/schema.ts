@@ -17,7 +17,8 @@ import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery, MediaProbe } from '../library/media.ts';
 import type { Credits } from '../library/metadata.ts';
-import type { Cursors, ItemReason, Schedule } from '../schedule/types.ts';
+import type { CursorSteps } from '../playout/cursor-log.ts';
+import { type Cursors, type ItemReason, orders, type Schedule } from '../schedule/types.ts';
 
 /** An instant: `timestamptz` with milliseconds in the database, epoch milliseconds in code. */
 const instant = customType<{ data: number; driverData: string | Date }>({
@@ -82,14 +83,21 @@ export const media = pgTable(
     uniqueIndex('media_library_path').on(t.libraryId, t.path),
     index('media_state_title').on(t.state, t.title),
     index('media_show').on(t.show, t.season, t.episode),
+    // For saved queries: by show, without regard to case, by folder, and by what is new.
+    index('media_show_lower').on(sql`lower(${t.show})`),
+    index('media_path').on(t.path.op('text_pattern_ops')),
+    index('media_added').on(t.addedAt),
   ],
 );
 
-/** An ordered list of media, or a saved query that is evaluated when a plan is made. */
+/**
+ * What belongs together: a list of media by hand, a saved query that is evaluated when a plan is made, all that is
+ * in several collections, or a playlist that plays several collections in turn.
+ */
 export const collections = pgTable('collections', {
   id: uuid().primaryKey().defaultRandom(),
   name: text().notNull().unique(),
-  kind: text({ enum: ['manual', 'query'] }).notNull(),
+  kind: text({ enum: ['manual', 'query', 'union', 'playlist'] }).notNull(),
   query: jsonb().$type<CollectionQuery>(),
   createdAt: instant('created_at').notNull().default(now),
   updatedAt: instant('updated_at').notNull().default(now),
@@ -109,6 +117,28 @@ export const collectionMedia = pgTable(
   (t) => [
     primaryKey({ columns: [t.collectionId, t.position] }),
     index('collection_media_media').on(t.mediaId),
+  ],
+);
+
+/** The members of unions and of playlists, in order. Order, count and parts are a playlist's. */
+export const collectionMembers = pgTable(
+  'collection_members',
+  {
+    collectionId: uuid('collection_id')
+      .notNull()
+      .references(() => collections.id, { onDelete: 'cascade' }),
+    position: integer().notNull(),
+    memberId: uuid('member_id')
+      .notNull()
+      .references(() => collections.id),
+    order: text('play_order', { enum: orders }),
+    /** How many items of it a turn has; null is all. */
+    count: integer(),
+    parts: text({ enum: ['together', 'apart'] }),
+  },
+  (t) => [
+    primaryKey({ columns: [t.collectionId, t.position] }),
+    index('collection_members_member').on(t.memberId),
   ],
 );
 
@@ -172,7 +202,21 @@ export const playoutItems = pgTable(
   ],
 );
 
-/** The planner's cursors as they were when the rows before `at` had been planned. */
+/** What is known of a channel's timeline as a whole. */
+export const timelines = pgTable('timelines', {
+  channelId: uuid('channel_id')
+    .primaryKey()
+    .references(() => channels.id, { onDelete: 'cascade' }),
+  /** How often it was written: a plan is not stored over rows that it has not seen. */
+  version: integer().notNull(),
+  /** A digest of what all that is not frozen was planned from; null when that is not one and the same. */
+  sources: text(),
+});
+
+/**
+ * The planner's cursors as they were when the rows before `at` had been planned, and how they changed from there
+ * to the next row of this table (playout/cursor-log.ts).
+ */
 export const playoutCheckpoints = pgTable(
   'playout_checkpoints',
   {
@@ -181,6 +225,7 @@ export const playoutCheckpoints = pgTable(
       .references(() => channels.id, { onDelete: 'cascade' }),
     at: instant().notNull(),
     cursors: jsonb().$type<Cursors>().notNull(),
+    steps: jsonb().$type<CursorSteps>(),
   },
   (t) => [primaryKey({ columns: [t.channelId, t.at] })],
 );

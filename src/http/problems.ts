@@ -13,6 +13,7 @@ import {
   ProbeError,
   StorageError,
   UnavailableError,
+  type WrongPart,
 } from '../errors.ts';
 import type { HttpEnvironment } from './environment.ts';
 
@@ -24,7 +25,7 @@ export interface Problem {
   /** What went wrong and what to do about it. */
   detail: string;
   /** The wrong parts of a request. */
-  errors?: { path: string; message: string }[];
+  errors?: readonly WrongPart[];
 }
 
 const titles: Record<number, string> = {
@@ -46,7 +47,7 @@ export function problem(
   c: Context,
   status: ContentfulStatusCode,
   detail: string,
-  more: { errors?: Problem['errors']; headers?: Record<string, string> } = {},
+  more: { errors?: readonly WrongPart[] | undefined; headers?: Record<string, string> } = {},
 ): Response {
   const body: Problem = {
     type: 'about:blank',
@@ -81,8 +82,9 @@ export function answerError(error: unknown, c: Context, log: Logger): Response {
   }
   if (error instanceof HTTPException) return problem(c, error.status as ContentfulStatusCode, error.message);
   if (error instanceof NotFoundError) return problem(c, 404, error.message);
-  if (error instanceof ConflictError) return problem(c, 409, error.message);
-  if (error instanceof InvalidError || error instanceof ProbeError) return problem(c, 422, error.message);
+  if (error instanceof ConflictError) return problem(c, 409, error.message, { errors: error.parts });
+  if (error instanceof InvalidError) return problem(c, 422, error.message, { errors: error.parts });
+  if (error instanceof ProbeError) return problem(c, 422, error.message);
   if (error instanceof UnavailableError) return unavailable(c, error.message, error.retryAfterSeconds);
   if (error instanceof DatabaseError && error.fault !== 'refused') return databaseProblem(c, error.fault);
   if (error instanceof StorageError && error.isFull) return problem(c, 507, error.message);

@@ -24,6 +24,12 @@ export const limitBody: MiddlewareHandler = bodyLimit({
   onError: (c) => problem(c, 413, 'A request body may have 1 MiB at most.'),
 });
 
+/** Of a file with whole channels, whose lists by hand can be long. */
+export const limitImport: MiddlewareHandler = bodyLimit({
+  maxSize: 64 * 1024 * 1024,
+  onError: (c) => problem(c, 413, 'A file may have 64 MiB at most.'),
+});
+
 /** Refuses bodies that cannot be read as the text that they are meant to be. What the text says is for the routes. */
 export const checkBody: MiddlewareHandler = async (c, next) => {
   if (c.req.method === 'GET' || c.req.method === 'HEAD' || !hasBody(c.req.raw.headers)) return next();

@@ -114,9 +114,15 @@ export class LibraryService {
     const path = await this.checkFolder(input.path, operation);
     const library = await insertLibrary(this.deps.db, { name: input.name, path });
     if (!library) throw new ConflictError(`${path} is a library already.`, { operation });
+    this.adopt(library);
+    return library;
+  }
+
+  /** Begins to scan a library that was added to the database by somebody else. */
+  adopt(library: Library): void {
+    if (this.shelves.has(library.id)) return;
     this.open(library);
     this.scanInBackground(library.id);
-    return library;
   }
 
   /** Removes a library and its media from the database; its files stay. Throws NotFoundError. */

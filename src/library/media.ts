@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { durationMs, durationText } from '../schedule/iso.ts';
+
+const text = z.string().min(1).max(1_000);
+const year = z.int().min(0).max(9_999);
 
 /** What ffprobe said of a file, as far as this server needs it. */
 export interface MediaProbe {
@@ -44,18 +48,39 @@ export interface AudioStream {
 }
 
 /** A saved query over the library; every key that is given must match. */
-export const collectionQuerySchema = z.strictObject({
-  library: z.uuid().optional(),
-  /** Media below this folder, relative to the library. */
-  folder: z.string().min(1).optional(),
-  kind: z.enum(['movie', 'episode', 'other']).optional(),
-  show: z.string().min(1).optional(),
-  season: z.int().min(0).max(100_000).optional(),
-  genre: z.string().min(1).optional(),
-  yearFrom: z.int().min(0).max(9_999).optional(),
-  yearTo: z.int().min(0).max(9_999).optional(),
-  /** Part of the title, without regard to case. */
-  text: z.string().min(1).optional(),
-});
+export const collectionQuerySchema = queryOver(z.uuid());
 
 export type CollectionQuery = z.infer<typeof collectionQuerySchema>;
+
+/** @param library how a library is named: by its id here, by its name in a file */
+export function queryOver<L extends z.ZodType<string>>(library: L) {
+  return z
+    .strictObject({
+      library: library.optional(),
+      /** Media below this folder, relative to the library. */
+      folder: text.optional(),
+      kind: z.enum(['movie', 'episode', 'other']).optional(),
+      show: text.optional(),
+      season: z.int().min(0).max(100_000).optional(),
+      genre: text.optional(),
+      yearFrom: year.optional(),
+      yearTo: year.optional(),
+      /** Part of the title, without regard to case. */
+      text: text.optional(),
+      /** Media that joined the library no longer ago than this, counted back from each plan. */
+      addedWithin: durationText({ leastMs: 60_000 }).optional(),
+      /** The shortest and the longest that match. */
+      durationFrom: durationText({ leastMs: 0 }).optional(),
+      durationTo: durationText({ leastMs: 0 }).optional(),
+    })
+    .superRefine(({ yearFrom, yearTo, durationFrom, durationTo }, context) => {
+      const refuse = (key: string, message: string) =>
+        context.addIssue({ code: 'custom', path: [key], message });
+      if (yearFrom !== undefined && yearTo !== undefined && yearTo < yearFrom) {
+        refuse('yearTo', 'is before yearFrom');
+      }
+      if (durationFrom === undefined || durationTo === undefined) return;
+      if (durationMs(durationTo) < durationMs(durationFrom))
+        refuse('durationTo', 'is less than durationFrom');
+    });
+}

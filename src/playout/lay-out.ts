@@ -1,4 +1,4 @@
-import type { Checkpoint, NewPlayoutRow } from '../db/playout.ts';
+import type { NewPlayoutRow } from '../db/playout.ts';
 import { AircheckError } from '../errors.ts';
 import type {
   Cursors,
@@ -10,6 +10,7 @@ import type {
   PlanProblem,
   Schedule,
 } from '../schedule/types.ts';
+import { type Checkpoint, CursorLog, type PackedCheckpoints } from './cursor-log.ts';
 
 export type Planner = (input: PlanInput) => PlanOutput;
 
@@ -24,54 +25,59 @@ export interface PlanSources {
 /** A stretch of timeline as it will be stored. */
 export interface Layout {
   rows: NewPlayoutRow[];
-  /** Each at the end of one of the rows. */
-  checkpoints: Checkpoint[];
+  /** Checkpoints at joints of the rows: wherever a plan can begin. The first is that at the beginning. */
+  packs: PackedCheckpoints[];
   problems: PlanProblem[];
   endsAt: EpochMs;
   cursors: Cursors;
 }
 
 /**
- * Plans `[from, until)` step by step, with a checkpoint after each step, so that a later edit finds cursors
- * near the instant from which it takes effect. A plan from one checkpoint to the next is the same as one plan
- * over both (scheduling contract, rule 3). Stops early once there are `maxRows`.
+ * Plans `[from, until)`, with a checkpoint behind each programme with its filler. A plan from one of them on is the
+ * same as the rest of this one (scheduling contract, rule 3). It is made in windows, so that the checkpoints of two
+ * weeks, which are large, are not held unpacked all at once.
  *
  * Throws AircheckError when the planner breaks its contract: nothing of such a plan may be stored.
  */
 export function layOut(
   planner: Planner,
   sources: PlanSources,
-  window: { from: EpochMs; until: EpochMs; cursors: Cursors; maxRows?: number },
+  window: { from: EpochMs; until: EpochMs; cursors: Cursors },
 ): Layout {
-  const { until, maxRows = Number.POSITIVE_INFINITY } = window;
-  const lengthMs = stepOf(sources.collections);
+  const { zone, seed, schedule, collections } = sources;
+  const { from, until } = window;
+  const lengthMs = windowOf(collections);
   const rows: NewPlayoutRow[] = [];
-  const checkpoints: Checkpoint[] = [];
+  const log = new CursorLog();
   const problems = new Map<string, PlanProblem>();
-  let { cursors, from: at } = window;
+  let { cursors } = window;
+  let at = from;
+  // Being offline may go on over the end of a window: its checkpoint is held back until that is known.
+  let atEnd: Checkpoint | undefined = { at, cursors };
   do {
     const to = Math.max(at, Math.min(at + lengthMs, until));
-    const output = planner({ ...sources, from: at, to, cursors });
+    const input = { zone, seed, schedule, collections, from: at, to, cursors };
+    const output = planner({ ...input, checkpointEveryMs: 1 });
     if (output.items.length === 0 && at < to) throw broken('it left a hole', at);
-    const [first] = output.items;
-    const last = rows.at(-1);
-    if (first && last && first.kind === 'offline' && sameOffline(last, rowOf(first))) {
-      // The step ended amid one offline stretch: there is no boundary for a checkpoint.
-      checkpoints.pop();
-    }
     for (const item of output.items) {
       if (item.start !== at || item.stop <= at) throw broken('its items do not follow each other', at);
       append(rows, rowOf(item));
       at = item.stop;
     }
     cursors = output.cursors;
-    if (output.items.length > 0) checkpoints.push({ at, cursors });
+    const ends = rows.slice(-output.items.length - 1).map((row) => row.endsAt);
+    const joints = new Set([from, ...ends]);
+    const all: Checkpoint[] = [...(atEnd === undefined ? [] : [atEnd]), ...(output.checkpoints ?? [])];
+    const checkpoints = all.filter((checkpoint) => joints.has(checkpoint.at));
+    atEnd = checkpoints.pop();
+    for (const checkpoint of checkpoints) log.add(checkpoint);
     for (const problem of output.problems) {
       const key = JSON.stringify([problem.code, problem.slot, problem.filler, problem.media]);
-      if (!problems.has(key)) problems.set(key, problem);
+      if (problems.size < mostProblems || problems.has(key)) problems.set(key, problem);
     }
-  } while (at < until && rows.length < maxRows);
-  return { rows, checkpoints, problems: [...problems.values()], endsAt: at, cursors };
+  } while (at < until);
+  if (atEnd !== undefined) log.add(atEnd);
+  return { rows, packs: log.packs, problems: [...problems.values()], endsAt: at, cursors };
 }
 
 /** Two rows that put the same on air at the same time, and are shown alike. */
@@ -94,16 +100,17 @@ export function sameOffline(a: NewPlayoutRow, b: NewPlayoutRow): boolean {
   return a.kind === 'offline' && b.kind === 'offline' && same(a.slot, b.slot) && same(a.guide, b.guide);
 }
 
-const stepMs = 900_000;
-const longestStepMs = 6 * 3_600_000;
-/** A planner call costs some 0.3 ms, and another one for each of so many media. */
-const mediaPerStep = 1_000;
+const dayMs = 86_400_000;
+/** Of more media, the planner takes longer to begin than to plan a day. */
+const mediaPerDay = 5_000;
+/** Each media of a collection can be one. */
+const mostProblems = 200;
 
-/** A quarter of an hour, and longer steps for large collections, which each step sorts anew. */
-function stepOf(collections: PlanSources['collections']): number {
+/** A day, and more where collections are large: for each window they are sorted anew. */
+function windowOf(collections: PlanSources['collections']): number {
   let size = 0;
   for (const collection of collections.values()) size += 'playlist' in collection ? 0 : collection.length;
-  return Math.min(longestStepMs, stepMs * Math.max(1, Math.ceil(size / mediaPerStep)));
+  return dayMs * Math.max(1, Math.ceil(size / mediaPerDay));
 }
 
 function append(rows: NewPlayoutRow[], row: NewPlayoutRow): void {

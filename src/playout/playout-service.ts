@@ -1,14 +1,23 @@
+import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type FullChannel, fullChannels } from '../db/channels.ts';
 import type { Database } from '../db/connection.ts';
-import { channelExtents, deletePast, listPlayout, timelineItem, timelineMedia } from '../db/playout.ts';
+import {
+  channelExtents,
+  deletePast,
+  deletePastCheckpoints,
+  listPlayout,
+  timelineItem,
+  timelineMedia,
+} from '../db/playout.ts';
 import { AircheckError, NotFoundError } from '../errors.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import { compareChannelNumbers } from '../guide/channel-number.ts';
 import type { EpochMs, PlanProblem } from '../schedule/types.ts';
 import type { LineupChannel } from './lineup.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
+import type { Preview, PreviewRequest } from './preview.ts';
 import { itemAt, type TimelineItem } from './timeline.ts';
 import { TimelineWindows } from './timeline-windows.ts';
 
@@ -44,6 +53,8 @@ export interface PlayoutDeps {
   config: Config['playout'];
   /** Plans in a worker thread; undefined when the channel is gone. */
   plan: (request: PlanChannelRequest) => Promise<PlanChannelResult | undefined>;
+  /** Likewise. */
+  preview?: (request: PreviewRequest) => Promise<Preview | undefined>;
   now?: () => EpochMs;
   /** Media that change together are looked at together. */
   settleMs?: number;
@@ -69,6 +80,8 @@ export class PlayoutService {
   /** Media have changed since the review began that is under way. */
   #changedAgain = false;
   #lastReviewMs = 0;
+  /** Of the media and collections; see PlanChannelRequest. */
+  #edition = 1;
   #stopped = false;
 
   constructor(deps: PlayoutDeps) {
@@ -159,9 +172,21 @@ export class PlayoutService {
    * was is not touched. Throws NotFoundError; when planning fails, nothing has changed.
    */
   async rebuild(channelId: string, options: { from?: 'now' } = {}): Promise<PlanChannelResult> {
-    const result = await this.#plan(channelId, options.from === 'now' ? 'after-current' : 'beyond-freeze');
+    const replace = options.from === 'now' ? 'after-current' : 'beyond-freeze';
+    const result = await this.#plan(channelId, { replace });
     if (result !== undefined) return result;
     throw new NotFoundError('There is no such channel.', { operation: 'rebuilding a timeline' });
+  }
+
+  /** What a channel would air by another schedule. Changes nothing. Throws NotFoundError. */
+  async preview(
+    channelId: string,
+    request: Omit<PreviewRequest, 'channelId' | 'now' | 'freezeMs' | 'edition'>,
+  ): Promise<Preview> {
+    const moment = { now: this.#now(), edition: this.#edition, freezeMs: this.#deps.config.freezeMs };
+    const preview = await this.#deps.preview?.({ ...request, ...moment, channelId });
+    if (preview !== undefined) return preview;
+    throw new NotFoundError('There is no such channel.', { operation: 'previewing a schedule' });
   }
 
   /** Makes a channel's timeline as long as it has to be. Throws NotFoundError. */
@@ -180,21 +205,20 @@ export class PlayoutService {
     const total = { channels: this.#channels.size, planned: 0, added: 0, removed: 0, forgotten: 0 };
     const failed: string[] = [];
     const needed = await this.#readExtents();
-    for (const [id, state] of [...this.#channels]) {
-      if (this.#stopped || signal?.aborted) break;
+    await forEach([...this.#channels], async ([id, state]) => {
+      if (this.#stopped || signal?.aborted) return;
+      if (!needed.has(id) && state.checked && !state.stale) return;
       try {
-        if (needed.has(id) || !state.checked || state.stale) {
-          const result = await this.#plan(id, state.stale ? 'beyond-freeze' : undefined);
-          total.planned++;
-          total.added += result?.added ?? 0;
-          total.removed += result?.removed ?? 0;
-        }
-        total.forgotten += await this.#forgetPast(id, signal);
+        const result = await this.#plan(id, state.stale ? { replace: 'beyond-freeze' } : {});
+        total.planned++;
+        total.added += result?.added ?? 0;
+        total.removed += result?.removed ?? 0;
       } catch (error) {
         failed.push(state.channel.lineup.number);
         this.#deps.log.error({ err: error, channel: state.channel.lineup.number }, 'planning failed');
       }
-    }
+    });
+    total.forgotten = await this.#forgetPast(signal);
     if (failed.length === 0) return total;
     throw new AircheckError(`Channel ${failed.join(', ')} could not be planned.`, {
       operation: 'extending the timelines',
@@ -218,12 +242,25 @@ export class PlayoutService {
     const oldKey = old && planKey(old.channel);
     this.#setChannel(channel);
     if (oldKey === undefined) await this.#tryPlan(channelId);
-    else if (oldKey !== planKey(channel)) await this.#tryPlan(channelId, 'beyond-freeze');
+    else if (oldKey !== planKey(channel)) await this.#tryPlan(channelId, { replace: 'beyond-freeze' });
     this.#emit(channelId);
+  }
+
+  /** Many channels have been made or changed. When it returns, this is known here; soon they are planned. */
+  async channelsChanged(channelIds: readonly string[]): Promise<void> {
+    const changed = new Set(channelIds);
+    for (const channel of await fullChannels(this.#deps.db)) {
+      const { id } = channel.lineup;
+      if (!changed.has(id)) continue;
+      this.#setChannel(channel);
+      this.#emit(id);
+    }
+    this.mediaChanged();
   }
 
   /** Media or collections have changed: soon the timelines are looked at, and replaced where not frozen. */
   mediaChanged(): void {
+    this.#edition += 1;
     if (this.#reviewing !== undefined) this.#changedAgain = true;
     else if (this.#settling === undefined) this.#reviewSoon();
   }
@@ -263,7 +300,7 @@ export class PlayoutService {
   /** Learns how far the stored timelines reach, and says which of them are too short. */
   async #readExtents(): Promise<Set<string>> {
     const now = this.#now();
-    const least = now + this.#deps.config.horizonHours * hourMs + this.#deps.config.extendEveryMs;
+    const least = now + this.#leastMs;
     const extents = await channelExtents(this.#deps.db, now);
     const needed = new Set<string>();
     for (const [id, state] of this.#channels) {
@@ -279,19 +316,24 @@ export class PlayoutService {
     return needed;
   }
 
+  /** How far ahead a timeline has to reach, so that it still does at the next look. */
+  get #leastMs(): number {
+    const { horizonHours, extendEveryMs } = this.#deps.config;
+    return horizonHours * hourMs + extendEveryMs;
+  }
+
   async #plan(
     channelId: string,
-    replace?: PlanChannelRequest['replace'],
+    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
   ): Promise<PlanChannelResult | undefined> {
-    const { config, log, plan } = this.#deps;
+    const { log, plan } = this.#deps;
     const now = this.#now();
     const startedAt = performance.now();
+    const enough = now + this.#leastMs;
     const result = await plan({
-      channelId,
-      now,
-      until: now + config.horizonHours * hourMs + config.extendEveryMs + spareMs,
-      freezeMs: config.freezeMs,
-      ...(replace === undefined ? {} : { replace }),
+      ...{ channelId, now, enough, until: enough + spareMs, edition: this.#edition },
+      freezeMs: this.#deps.config.freezeMs,
+      ...how,
     });
     if (result === undefined) return undefined;
     const state = this.#channels.get(channelId);
@@ -301,10 +343,10 @@ export class PlayoutService {
         log.warn({ channel: state.channel.lineup.number, problems }, 'the channel has nothing to show');
       }
       Object.assign(state, { status, horizonEndsAt: endsAt, problems, checked: true });
-      if (replace !== undefined) state.stale = false;
+      if (how.replace !== undefined) state.stale = false;
       const number = state.channel.lineup.number;
       const tookMs = Math.round(performance.now() - startedAt);
-      log.debug({ channel: number, replace, added, removed, status, tookMs }, 'channel planned');
+      log.debug({ channel: number, ...how, added, removed, status, tookMs }, 'channel planned');
       if (result.changed) {
         await this.#windows.load(channelId);
         this.#emit(channelId);
@@ -314,9 +356,12 @@ export class PlayoutService {
   }
 
   /** The extending task tries again what fails here. */
-  async #tryPlan(channelId: string, replace?: PlanChannelRequest['replace']): Promise<void> {
+  async #tryPlan(
+    channelId: string,
+    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
+  ): Promise<void> {
     try {
-      await this.#plan(channelId, replace);
+      await this.#plan(channelId, how);
     } catch (error) {
       const state = this.#channels.get(channelId);
       if (state !== undefined) state.stale = true;
@@ -324,12 +369,15 @@ export class PlayoutService {
     }
   }
 
-  async #forgetPast(channelId: string, signal: AbortSignal | undefined): Promise<number> {
+  /** In batches, between which others have their turn at the database. */
+  async #forgetPast(signal: AbortSignal | undefined): Promise<number> {
     const before = this.#now() - this.#deps.config.keepPastHours * hourMs;
     for (let total = 0; ; ) {
-      const deleted = await deletePast(this.#deps.db, channelId, before, pastBatch);
+      const deleted = await deletePast(this.#deps.db, before, pastBatch);
       total += deleted;
-      if (deleted < pastBatch || signal?.aborted) return total;
+      if (deleted === pastBatch && !signal?.aborted) continue;
+      if (total > 0) await deletePastCheckpoints(this.#deps.db, before);
+      return total;
     }
   }
 
@@ -349,11 +397,11 @@ export class PlayoutService {
   async #review(): Promise<void> {
     const startedAt = performance.now();
     this.#changedAgain = false;
-    for (const id of [...this.#channels.keys()]) {
+    await forEach([...this.#channels.keys()], async (id) => {
       if (this.#stopped) return;
-      await this.#tryPlan(id, 'beyond-freeze');
+      await this.#tryPlan(id, { replace: 'beyond-freeze', unlessSame: true });
       await this.#readAgain(id);
-    }
+    });
     this.#lastReviewMs = performance.now() - startedAt;
   }
 
@@ -375,6 +423,14 @@ export class PlayoutService {
       }
     }
   }
+}
+
+/** So many channels are planned at a time: one while another is being stored. */
+const plansAtOnce = 2;
+
+async function forEach<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const queue = new PQueue({ concurrency: plansAtOnce });
+  await queue.addAll(all.map((one) => () => work(one)));
 }
 
 /** What a channel's timeline depends on. */

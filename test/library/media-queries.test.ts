@@ -1,16 +1,13 @@
+import { like } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resolveContent } from '../../src/db/collection-content.ts';
 import { insertLibrary } from '../../src/db/libraries.ts';
-import {
-  countMedia,
-  getMedia,
-  listMedia,
-  mediaForQuery,
-  type NewMedia,
-  upsertMedia,
-} from '../../src/db/media.ts';
+import { countMedia, getMedia, listMedia, type NewMedia, upsertMedia } from '../../src/db/media.ts';
+import { media } from '../../src/db/schema.ts';
+import { type CollectionQuery, collectionQuerySchema } from '../../src/library/media.ts';
 import { databases, type TestDatabase } from '../support/databases.ts';
 
-describe.each(databases)('media on $name', ({ open }) => {
+describe.each(databases)('media on $name', ({ open, open: openOther }) => {
   let database: TestDatabase;
   let libraryId: string;
 
@@ -54,8 +51,9 @@ describe.each(databases)('media on $name', ({ open }) => {
     await database.stop();
   });
 
-  const titles = async (query: Parameters<typeof mediaForQuery>[1]) =>
-    (await mediaForQuery(database.db, query)).map(({ title }) => title);
+  const found = (query: CollectionQuery, now = Date.now()) =>
+    resolveContent(database.db, { sources: [{ kind: 'query', query }], once: true }, now);
+  const titles = async (query: CollectionQuery) => (await found(query)).map(({ title }) => title);
 
   test('a query finds only what is ready, in the order of seasons and episodes', async () => {
     expect(await titles({ show: 'the x' })).toEqual(['E2', 'E10', 'E1']);
@@ -66,7 +64,7 @@ describe.each(databases)('media on $name', ({ open }) => {
     expect(await titles({ genre: 'drama', kind: 'movie' })).toEqual(['1000 Wolves']);
     expect(await titles({ yearFrom: 2000, yearTo: 2020 })).toEqual(['100% Wolf']);
     expect(await titles({ text: 'WOL' })).toHaveLength(2);
-    const [first] = await mediaForQuery(database.db, { show: 'The X', season: 2 });
+    const [first] = await found({ show: 'The X', season: 2 });
     expect(first).toEqual({
       id: expect.any(String),
       durationMs: 60_000,
@@ -74,8 +72,54 @@ describe.each(databases)('media on $name', ({ open }) => {
       show: 'The X',
       season: 2,
       episode: 1,
-      aired: null,
     });
+  });
+
+  test('a query goes by length, and by how long ago a media joined', async () => {
+    await upsertMedia(database.db, [
+      row('lengths/short.mkv', { title: 'Short', durationMs: 90_000 }),
+      row('lengths/long.mkv', { title: 'Long', durationMs: 5_400_000 }),
+    ]);
+    const folder = 'lengths';
+    expect(await titles({ folder, durationFrom: 'PT1M30S' })).toEqual(['Long', 'Short']);
+    expect(await titles({ folder, durationFrom: 'PT2M', durationTo: 'PT1H30M' })).toEqual(['Long']);
+    expect(await titles({ folder, durationTo: 'PT1H29M' })).toEqual(['Short']);
+    const inThreeDays = Date.now() + 3 * 86_400_000;
+    expect(await found({ folder, addedWithin: 'P4D' }, inThreeDays)).toHaveLength(2);
+    expect(await found({ folder, addedWithin: 'P2D' }, inThreeDays)).toHaveLength(0);
+    await database.db.delete(media).where(like(media.path, 'lengths/%'));
+  });
+
+  test('a query that contradicts itself is refused, key by key', () => {
+    const wrong = (query: object) =>
+      collectionQuerySchema
+        .safeParse(query)
+        .error?.issues.map(({ path, message }) => [path.join('.'), message]);
+    expect(wrong({ yearFrom: 2000, yearTo: 1999 })).toEqual([['yearTo', 'is before yearFrom']]);
+    expect(wrong({ durationFrom: 'PT2M', durationTo: 'PT1M' })).toEqual([
+      ['durationTo', 'is less than durationFrom'],
+    ]);
+    expect(wrong({ addedWithin: 'a week', yearFrom: 2 ** 40 })?.map(([path]) => path)).toEqual([
+      'yearFrom',
+      'addedWithin',
+    ]);
+  });
+
+  test('a file has the same id on every server whose library has the same name', async () => {
+    const other = await openOther();
+    try {
+      const library = await insertLibrary(other.db, { name: 'A', path: '/mnt/elsewhere' });
+      const twin = await insertLibrary(other.db, { name: 'A', path: '/mnt/twin' });
+      for (const id of [library!.id, twin!.id]) {
+        await upsertMedia(other.db, [{ ...row('films/100% Wolf.mkv'), libraryId: id }]);
+      }
+      const [first, second] = (await listMedia(other.db, { limit: 9, sort: 'added' })).items;
+      const [here] = (await listMedia(database.db, { text: '100% Wolf', limit: 1 })).items;
+      const ids = [first!, second!].filter(({ id }) => id === here!.id);
+      expect(ids.map(({ libraryId }) => libraryId)).toEqual([library!.id]);
+    } finally {
+      await other.stop();
+    }
   });
 
   test('signs that mean something to LIKE mean themselves', async () => {
@@ -118,11 +162,11 @@ describe.each(databases)('media on $name', ({ open }) => {
   });
 
   test('a query that finds more than one page finds all, once', async () => {
-    const many = Array.from({ length: 1_203 }, (_, n) =>
+    const many = Array.from({ length: 4_203 }, (_, n) =>
       row(`many/${n}.mkv`, { kind: 'episode', show: 'Many', season: 1, episode: n }),
     );
     for (let at = 0; at < many.length; at += 100) await upsertMedia(database.db, many.slice(at, at + 100));
-    const found = await mediaForQuery(database.db, { show: 'Many' });
-    expect(found.map(({ episode }) => episode)).toEqual(many.map((_, n) => n));
+    const all = await found({ show: 'Many' });
+    expect(all.map(({ episode }) => episode)).toEqual(many.map((_, n) => n));
   });
 });

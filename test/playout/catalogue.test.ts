@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createChannel, deleteChannel, listChannels, updateChannel } from '../../src/db/channels.ts';
+import { contentOf, resolveContent } from '../../src/db/collection-content.ts';
 import {
   createCollection,
   deleteCollection,
   listCollections,
   listMembers,
-  replaceMembers,
-  resolveCollection,
+  replaceMedia,
   updateCollection,
 } from '../../src/db/collections.ts';
 import type { Database } from '../../src/db/connection.ts';
@@ -48,7 +48,7 @@ describe.each(databases)('collections, channels, profiles and settings ($name)',
         await library.file({ title: 'C', durationMs: 2 * minute }),
       ];
       const id = await aCollection(db, [c, b, a, c]);
-      expect(await resolveCollection(db, id)).toEqual([
+      expect(await contentNow(id)).toEqual([
         { id: c, durationMs: 2 * minute, title: 'C' },
         { id: a, durationMs: minute, title: 'A', show: 'S', aired: '2001-02-03' },
         { id: c, durationMs: 2 * minute, title: 'C' },
@@ -68,23 +68,23 @@ describe.each(databases)('collections, channels, profiles and settings ($name)',
         await library.file({ title: 'B', durationMs: minute }),
       ];
       const id = await aCollection(db, [a]);
-      await expect(replaceMembers(db, id, [b, randomUUID()])).rejects.toThrow(InvalidError);
+      await expect(replaceMedia(db, id, [b, randomUUID()])).rejects.toThrow(InvalidError);
       expect((await listMembers(db, id, { limit: 9 })).items.map((item) => item.id)).toEqual([a]);
-      await replaceMembers(db, id, [b, a]);
+      await replaceMedia(db, id, [b, a]);
       expect((await listMembers(db, id, { limit: 9 })).items.map((item) => item.id)).toEqual([b, a]);
-      await expect(replaceMembers(db, randomUUID(), [])).rejects.toThrow(NotFoundError);
+      await expect(replaceMedia(db, randomUUID(), [])).rejects.toThrow(NotFoundError);
     });
 
     it('can be saved queries, evaluated when they are asked for', async () => {
       const library = await aLibrary(db);
       const query = { library: library.id, text: 'night' };
       const made = await createCollection(db, { name: randomUUID(), kind: 'query', query });
-      expect(await resolveCollection(db, made.id)).toEqual([]);
+      expect(await contentNow(made.id)).toEqual([]);
       const id = await library.file({ title: 'Late Night', durationMs: minute });
-      expect(await resolveCollection(db, made.id)).toEqual([{ id, durationMs: minute, title: 'Late Night' }]);
+      expect(await contentNow(made.id)).toEqual([{ id, durationMs: minute, title: 'Late Night' }]);
       await updateCollection(db, made.id, { query: { library: library.id, text: 'day' } });
-      expect(await resolveCollection(db, made.id)).toEqual([]);
-      await expect(replaceMembers(db, made.id, [id])).rejects.toThrow(InvalidError);
+      expect(await contentNow(made.id)).toEqual([]);
+      await expect(replaceMedia(db, made.id, [id])).rejects.toThrow(InvalidError);
     });
 
     it('have names of their own', async () => {
@@ -178,6 +178,10 @@ describe.each(databases)('collections, channels, profiles and settings ($name)',
     await deleteSetting(db, 'instance');
     expect(await getSetting(db, 'instance')).toBeUndefined();
   });
+
+  async function contentNow(id: string) {
+    return await resolveContent(db, await contentOf(db, id), Date.now());
+  }
 
   async function valid(channel: { number: string }, play?: string) {
     const profile = await getProfileByName(db, '720p');

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, configSchema } from '../../src/config.ts';
 import { deleteChannel, updateChannel } from '../../src/db/channels.ts';
-import { replaceMembers } from '../../src/db/collections.ts';
+import { replaceMedia } from '../../src/db/collections.ts';
 import type { Database } from '../../src/db/connection.ts';
 import { channels, media, playoutItems } from '../../src/db/schema.ts';
 import { planChannel } from '../../src/playout/plan-channel.ts';
@@ -218,7 +218,7 @@ describe.each(databases)('the playout service ($name)', ({ open }) => {
     now = t0 + 33 * minute;
     const onAir = service.now(id)!.item;
     const before = await countRows(db, id);
-    await replaceMembers(db, collection, [ids[3]!]);
+    await replaceMedia(db, collection, [ids[3]!]);
     const { added, removed } = await service.rebuild(id, { from: 'now' });
     expect((await countRows(db, id)) - before).toBe(added - removed);
     expect(service.now(id)!.item).toEqual(onAir);
@@ -230,9 +230,11 @@ describe.each(databases)('the playout service ($name)', ({ open }) => {
     let broken = false;
     service = aService({
       plan: (request) =>
-        planChannel(db, request, (input) => {
-          if (broken) throw new Error('broken');
-          return plan(input);
+        planChannel(db, request, {
+          planner: (input) => {
+            if (broken) throw new Error('broken');
+            return plan(input);
+          },
         }),
     });
     await service.start();
@@ -281,7 +283,7 @@ describe.each(databases)('the playout service ($name)', ({ open }) => {
     });
     expect(service.now(id)!.item).toMatchObject({ kind: 'offline' });
     now = t0 + 5 * minute;
-    await replaceMembers(db, collection, [await library.file({ title: 'Film', durationMs: 90 * minute })]);
+    await replaceMedia(db, collection, [await library.file({ title: 'Film', durationMs: 90 * minute })]);
     const told = changed(service, id);
     service.mediaChanged();
     await told;

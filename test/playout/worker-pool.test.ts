@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { replaceMembers } from '../../src/db/collections.ts';
+import { replaceMedia } from '../../src/db/collections.ts';
 import { unpackAside } from '../../src/guide/packed.ts';
 import type { FragmentRequest } from '../../src/guide/render.ts';
 import { WorkerPool } from '../../src/worker-pool.ts';
@@ -35,7 +35,7 @@ describe.each(databases)('the worker thread ($name)', ({ open }) => {
     const now = Date.now();
     const request = { channelId: id, now, until: now + day, freezeMs: hour };
     expect(await pool.plan(request)).toMatchObject({ status: 'no_content' });
-    await replaceMembers(db, collection, [film]);
+    await replaceMedia(db, collection, [film]);
     const result = await pool.plan({ ...request, replace: 'beyond-freeze' });
     expect(result).toMatchObject({ status: 'ok', problems: [] });
     expect(result!.endsAt).toBe((await rowsOf(db, id)).at(-1)!.endsAt);

@@ -1,28 +1,33 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { except } from 'hono/combine';
 import { requireAdminKey } from '../authentication.ts';
-import { checkBody, limitBody } from '../request-checks.ts';
+import { checkBody, limitBody, limitImport } from '../request-checks.ts';
 import { channelRoutes } from './channels.ts';
 import { collectionRoutes } from './collections.ts';
 import { diagnosticsRoutes } from './diagnostics.ts';
 import { libraryRoutes } from './libraries.ts';
 import { logRoutes } from './logs.ts';
 import { mediaRoutes } from './media.ts';
+import { previewRoutes } from './preview.ts';
 import { profileRoutes } from './profiles.ts';
 import { serverRoutes } from './server.ts';
 import { apiRouter } from './shared.ts';
 import { streamApiRoutes } from './streams.ts';
 import { taskRoutes } from './tasks.ts';
+import { transferRoutes } from './transfer.ts';
 
 export type ApiDeps = { adminKey: string; version: string } & Parameters<typeof libraryRoutes>[0] &
   Parameters<typeof mediaRoutes>[0] &
   Parameters<typeof collectionRoutes>[0] &
   Parameters<typeof channelRoutes>[0] &
   Parameters<typeof diagnosticsRoutes>[0] &
+  Parameters<typeof previewRoutes>[0] &
   Parameters<typeof profileRoutes>[0] &
   Parameters<typeof streamApiRoutes>[0] &
   Parameters<typeof taskRoutes>[0] &
+  Parameters<typeof transferRoutes>[0] &
   Parameters<typeof logRoutes>[0] &
   Parameters<typeof serverRoutes>[0];
 
@@ -36,16 +41,24 @@ export function apiRoutes(deps: ApiDeps) {
   const guard = requireAdminKey(deps.adminKey, { basic: false });
   app.use('*', (c, next) => (isPage(c.req.path) ? next() : guard(c, next)));
   // Behind the key: nothing is read for somebody who may not send it.
-  app.use('*', limitBody, checkBody);
+  // A file with whole channels is large: it is checked where it is read, in the background.
+  app.use('/import', limitImport);
+  const isImport = (path: string) => path === '/api/import';
+  app.use(
+    '*',
+    except((c) => isImport(c.req.path), limitBody, checkBody),
+  );
 
   app.route('/', libraryRoutes(deps));
   app.route('/', mediaRoutes(deps));
   app.route('/', collectionRoutes(deps));
   app.route('/', profileRoutes(deps));
   app.route('/', channelRoutes(deps));
+  app.route('/', previewRoutes(deps));
   app.route('/', diagnosticsRoutes(deps));
   app.route('/', streamApiRoutes(deps));
   app.route('/', taskRoutes(deps));
+  app.route('/', transferRoutes(deps));
   app.route('/', logRoutes(deps));
   app.route('/', serverRoutes(deps));
 

@@ -1,19 +1,21 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { type Content, contentOf, listContent } from '../../db/collection-content.ts';
 import {
+  appendMedia,
   type Collection,
   createCollection,
   deleteCollection,
   getCollection,
   listCollections,
   listMembers,
-  replaceMembers,
-  resolveCollection,
+  replaceMedia,
   updateCollection,
 } from '../../db/collections.ts';
 import type { Database } from '../../db/connection.ts';
 import { NotFoundError } from '../../errors.ts';
 import { collectionQuerySchema } from '../../library/media.ts';
 import type { PlayoutService } from '../../playout/playout-service.ts';
+import { orders } from '../../schedule/types.ts';
 import {
   apiRouter,
   body,
@@ -26,12 +28,34 @@ import {
   pageQuery,
 } from './shared.ts';
 
+const playlistSchema = z
+  .array(
+    z.strictObject({
+      play: z.uuid().openapi({ description: 'A collection that is no playlist' }),
+      order: z.enum(orders).default('chronological'),
+      count: z
+        .union([z.int().min(1).max(10_000), z.literal('all')])
+        .default(1)
+        .openapi({ description: 'How many items of it a turn has' }),
+      parts: z.enum(['together', 'apart']).optional(),
+    }),
+  )
+  .max(500)
+  .openapi({ description: 'They play in turn, and each goes on where it was' });
+
+const unionSchema = z
+  .array(z.uuid())
+  .max(500)
+  .openapi({ description: 'Collections that are joined, in order; a media that is in several comes once' });
+
 const collectionSchema = z
   .object({
     id: z.uuid(),
     name: z.string(),
-    kind: z.enum(['manual', 'query']),
+    kind: z.enum(['manual', 'query', 'union', 'playlist']),
     query: collectionQuerySchema.optional(),
+    members: unionSchema.optional(),
+    playlist: playlistSchema.optional(),
     size: z.int().optional().openapi({ description: 'Entries of a manual collection' }),
     createdAt: instantSchema,
     updatedAt: instantSchema,
@@ -41,20 +65,34 @@ const collectionSchema = z
 const name = z.string().trim().min(1).max(200);
 const mediaIds = z
   .array(z.uuid())
-  .max(100_000)
+  .max(5_000)
   .openapi({ description: 'In order; a media may come more than once' });
 
 const newCollectionSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({ name, kind: z.literal('manual'), media: mediaIds.optional() }),
     z.strictObject({ name, kind: z.literal('query'), query: collectionQuerySchema }),
+    z.strictObject({ name, kind: z.literal('union'), members: unionSchema }),
+    z.strictObject({ name, kind: z.literal('playlist'), playlist: playlistSchema }),
   ])
   .openapi('NewCollection');
 
 const changesSchema = z
-  .strictObject({ name: name.optional(), query: collectionQuerySchema.optional() })
+  .strictObject({
+    name: name.optional(),
+    query: collectionQuerySchema.optional(),
+    members: unionSchema.optional(),
+    playlist: playlistSchema.optional(),
+  })
   .refine((changes) => Object.keys(changes).length > 0, 'Name at least one thing to change.')
   .openapi('CollectionChanges');
+
+const previewSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('query'), query: collectionQuerySchema }),
+    z.strictObject({ kind: z.literal('union'), members: unionSchema }),
+  ])
+  .openapi('CollectionPreview');
 
 const memberSchema = z
   .object({
@@ -84,7 +122,7 @@ const add = createRoute({
   method: 'post',
   path: '/collections',
   tags,
-  summary: 'Add a collection: a list by hand, or a saved query',
+  summary: 'Add a collection: a list by hand, a saved query, a union of collections, or a playlist of them',
   request: { body: body(newCollectionSchema) },
   responses: { 201: json(collectionSchema, 'The new collection'), ...failures },
 });
@@ -102,7 +140,7 @@ const change = createRoute({
   method: 'patch',
   path: '/collections/{id}',
   tags,
-  summary: 'Rename a collection, or change its query',
+  summary: 'Rename a collection, or change its query or its members',
   request: { params: idParams, body: body(changesSchema) },
   responses: { 200: json(collectionSchema, 'The collection'), ...failures },
 });
@@ -111,7 +149,7 @@ const remove = createRoute({
   method: 'delete',
   path: '/collections/{id}',
   tags,
-  summary: 'Delete a collection that no channel plays',
+  summary: 'Delete a collection that no channel and no other collection uses',
   request: { params: idParams },
   responses: { 204: { description: 'It is deleted' }, ...failures },
 });
@@ -120,7 +158,7 @@ const members = createRoute({
   method: 'get',
   path: '/collections/{id}/media',
   tags,
-  summary: 'What is in a collection now; a saved query is evaluated',
+  summary: 'What is in a collection now; of anything but a list by hand, what can be aired',
   request: { params: idParams, query: pageQuery },
   responses: { 200: json(pageOf(memberSchema), 'A page of media'), ...failures },
 });
@@ -134,30 +172,58 @@ const replace = createRoute({
   responses: { 204: { description: 'It is replaced' }, ...failures },
 });
 
+const append = createRoute({
+  method: 'post',
+  path: '/collections/{id}/media',
+  tags,
+  summary: 'Add to the end of a manual collection',
+  request: { params: idParams, body: body(z.strictObject({ media: mediaIds })) },
+  responses: { 204: { description: 'They are added' }, ...failures },
+});
+
+const preview = createRoute({
+  method: 'post',
+  path: '/collections/preview',
+  tags,
+  summary: 'What a query or a union would find now; nothing is saved',
+  request: { query: pageQuery, body: body(previewSchema) },
+  responses: {
+    200: json(
+      pageOf(memberSchema).extend({
+        durationMs: z.int().openapi({ description: 'How long all of them last together' }),
+      }),
+      'The first page, and how much there is in all',
+    ),
+    ...failures,
+  },
+});
+
 export function collectionRoutes(deps: { db: Database; playout: PlayoutService }) {
   const app = apiRouter();
   const { db, playout } = deps;
 
   app.openapi(list, async (c) => {
     const { items, total } = await listCollections(db, c.req.valid('query'));
-    return c.json({ items: items.map((item) => shown(item, item.size)), total }, 200);
+    return c.json({ items: items.map(shown), total }, 200);
   });
 
-  app.openapi(add, async (c) => {
+  app.openapi(add, async (c) => c.json(shown(await createCollection(db, c.req.valid('json'))), 201));
+
+  app.openapi(preview, async (c) => {
     const wanted = c.req.valid('json');
-    const size = wanted.kind === 'manual' ? (wanted.media?.length ?? 0) : undefined;
-    return c.json(shown(await createCollection(db, wanted), size), 201);
+    const content: Content =
+      wanted.kind === 'query'
+        ? { sources: [{ kind: 'query', query: wanted.query }], once: true }
+        : { ...(await contentOf(db, ...wanted.members)), once: true };
+    return c.json(await contentPage(db, content, c.req.valid('query')), 200);
   });
 
-  app.openapi(get, async (c) => {
-    const collection = await existing(db, c.req.valid('param').id);
-    return c.json(await withSize(db, collection), 200);
-  });
+  app.openapi(get, async (c) => c.json(shown(await existing(db, c.req.valid('param').id)), 200));
 
   app.openapi(change, async (c) => {
     const changed = await updateCollection(db, c.req.valid('param').id, c.req.valid('json'));
     playout.mediaChanged();
-    return c.json(await withSize(db, changed), 200);
+    return c.json(shown(changed), 200);
   });
 
   app.openapi(remove, async (c) => {
@@ -168,24 +234,27 @@ export function collectionRoutes(deps: { db: Database; playout: PlayoutService }
   app.openapi(members, async (c) => {
     const { id } = c.req.valid('param');
     const page = c.req.valid('query');
-    const collection = await existing(db, id);
-    if (collection.kind === 'query') {
-      const all = await resolveCollection(db, id);
-      const items = all.slice(page.offset, page.offset + page.limit);
+    const { kind, playlist = [] } = await existing(db, id);
+    if (kind === 'manual') {
+      const { items, total } = await listMembers(db, id, page);
       return c.json(
-        { items: items.map((item, at) => entry(item, page.offset + at)), total: all.length },
+        { items: items.map((item) => ({ ...entry(item, item.position), state: item.state })), total },
         200,
       );
     }
-    const { items, total } = await listMembers(db, id, page);
-    return c.json(
-      { items: items.map((item) => ({ ...entry(item, item.position), state: item.state })), total },
-      200,
-    );
+    const ids = kind === 'playlist' ? playlist.map(({ play }) => play) : [id];
+    const { items, total } = await contentPage(db, await contentOf(db, ...ids), page);
+    return c.json({ items, total }, 200);
   });
 
   app.openapi(replace, async (c) => {
-    await replaceMembers(db, c.req.valid('param').id, c.req.valid('json').media);
+    await replaceMedia(db, c.req.valid('param').id, c.req.valid('json').media);
+    playout.mediaChanged();
+    return c.body(null, 204);
+  });
+
+  app.openapi(append, async (c) => {
+    await appendMedia(db, c.req.valid('param').id, c.req.valid('json').media);
     playout.mediaChanged();
     return c.body(null, 204);
   });
@@ -201,43 +270,33 @@ async function existing(db: Database, id: string): Promise<Collection> {
   return collection;
 }
 
-async function withSize(db: Database, collection: Collection) {
-  if (collection.kind === 'query') return shown(collection, undefined);
-  return shown(collection, (await listMembers(db, collection.id, { limit: 1 })).total);
+async function contentPage(db: Database, content: Content, page: { limit: number; offset: number }) {
+  const { items, ...sums } = await listContent(db, content, { now: Date.now(), ...page });
+  return { items: items.map((item, index) => entry(item, page.offset + index)), ...sums };
 }
 
-function shown(collection: Collection, size: number | undefined): z.infer<typeof collectionSchema> {
-  return {
-    id: collection.id,
-    name: collection.name,
-    kind: collection.kind,
-    ...(collection.query === null ? {} : { query: collection.query }),
-    ...(size === undefined ? {} : { size }),
-    createdAt: iso(collection.createdAt),
-    updatedAt: iso(collection.updatedAt),
-  };
+function shown(collection: Collection): z.infer<typeof collectionSchema> {
+  return { ...collection, createdAt: iso(collection.createdAt), updatedAt: iso(collection.updatedAt) };
 }
 
 function entry(
   media: {
     id: string;
-    title?: string;
-    show?: string | null;
-    season?: number | null;
-    episode?: number | null;
+    title: string;
+    show: string | null;
+    season: number | null;
+    episode: number | null;
     durationMs: number | null;
   },
   position: number,
 ): z.infer<typeof memberSchema> {
   const { id, title, show, season, episode, durationMs } = media;
   return {
-    position,
-    id,
-    title: title ?? '',
+    ...{ position, id, title },
     state: 'ready',
-    ...(show == null ? {} : { show }),
-    ...(season == null ? {} : { season }),
-    ...(episode == null ? {} : { episode }),
-    ...(durationMs == null ? {} : { durationMs }),
+    ...(show === null ? {} : { show }),
+    ...(season === null ? {} : { season }),
+    ...(episode === null ? {} : { episode }),
+    ...(durationMs === null ? {} : { durationMs }),
   };
 }
