@@ -68,7 +68,7 @@ export async function guideAddress(request: { deflated: Uint8Array[]; base: stri
 
 export async function exportAll(): Promise<Answer<Uint8Array<ArrayBuffer>>> {
   const file = await patiently('request', async () =>
-    new TextEncoder().encode(toYaml(await exportFile(database()))),
+    new TextEncoder().encode(toYaml(await exportFile(database(), Date.now()))),
   );
   return 'failure' in file ? file : handedOver(file, [file.value.buffer]);
 }
@@ -77,7 +77,7 @@ export async function importAll(
   request: ImportOptions & { file: Uint8Array },
 ): Promise<Answer<ImportAnswer>> {
   const { file, ...options } = request;
-  return await patiently('request', () => importFile(database(), new TextDecoder().decode(file), options));
+  return await patiently('request', () => importFile(database(), file, options));
 }
 
 async function patiently<T>(patience: PatienceName, work: () => Promise<T>): Promise<Answer<T>> {

@@ -94,7 +94,7 @@ interface ReadDefinitions {
 async function readDefinitions(db: Database, collectionIds: readonly string[]): Promise<ReadDefinitions> {
   const found = await db.execute<Row<DefinitionRow>>(sql`
     with recursive below as (
-      select id from ${collections} where id::text = any(${sql.param(collectionIds)}::text[])
+      select id from ${collections} where ${inArray(sql`id::text`, [...collectionIds])}
       union
       select m.member_id from ${collectionMembers} m join below b on m.collection_id = b.id
     )
@@ -163,8 +163,8 @@ export async function resolveContent(db: Database, content: Content, now: EpochM
   if (content.sources.length === 0) return [];
   const { from, order } = relationOf(content, now);
   const { id, durationMs, title, show, season, episode, aired, probe } = media;
-  const found: PlanMedia[] = [];
-  await db.transaction(async (tx) => {
+  return await db.transaction(async (tx) => {
+    const found: PlanMedia[] = [];
     // All of it is fetched: a plan that is quick with the first rows would be slow on the whole.
     await tx.execute(sql`set local cursor_tuple_fraction = 1`);
     await tx.execute(sql`
@@ -178,8 +178,8 @@ export async function resolveContent(db: Database, content: Content, now: EpochM
       if (page.length < pageSize) break;
     }
     await tx.execute(sql`close plannable`);
+    return found;
   });
-  return found;
 }
 
 type Row<T> = Record<string, unknown> & T;

@@ -13,6 +13,24 @@ export async function getLibrary(db: Database, id: string): Promise<Library | un
   return library;
 }
 
+/**
+ * A name for each library that no other one has, by its id: the oldest of one name is called by it, the others by
+ * their folder as well.
+ */
+export async function libraryLabels(db: Database): Promise<Map<string, string>> {
+  const { id, name, path, createdAt } = libraries;
+  const rows = await db.select({ id, name, path }).from(libraries).orderBy(asc(createdAt), asc(id));
+  const labels = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const row of rows) {
+    let label = row.name;
+    while (taken.has(label)) label += ` (${row.path})`;
+    taken.add(label);
+    labels.set(row.id, label);
+  }
+  return labels;
+}
+
 /** Undefined when a library with this path exists already. */
 export async function insertLibrary(
   db: Database,

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path/posix';
 import { and, asc, count, desc, eq, gt, gte, inArray, isNotNull, lte, or, type SQL, sql } from 'drizzle-orm';
-import { alias } from 'drizzle-orm/pg-core';
 import type { Artwork } from '../library/artwork.ts';
 import type { CollectionQuery } from '../library/media.ts';
 import { durationMs } from '../schedule/iso.ts';
 import type { EpochMs } from '../schedule/types.ts';
 import type { Database } from './connection.ts';
-import { libraries, media } from './schema.ts';
+import { libraryLabels } from './libraries.ts';
+import { media } from './schema.ts';
 
 export type Media = typeof media.$inferSelect;
 export type MediaState = Media['state'];
@@ -91,16 +91,16 @@ export async function countMedia(db: Database): Promise<Map<string, MediaCounts>
 /**
  * Writes what a scan found, by library and path: a file that is known keeps its id. At most 100 rows at a time.
  *
- * A new file's id follows from the library's name and the file's path in it. A library that is added again, here
- * or on another server, so gives its media the ids that they had, and the channels shuffle them as they did.
+ * A new file's id follows from what the library is called and the file's path in it. A library that is added again,
+ * here or on another server, so gives its media the ids that they had, and the channels shuffle them as they did.
  */
 export async function upsertMedia(db: Database, rows: NewMedia[]): Promise<void> {
   if (rows.length === 0) return;
   const fresh = (column: string) => sql.raw(`excluded."${column}"`);
-  const namespaces = await namespacesOf(db, [...new Set(rows.map((row) => row.libraryId))]);
+  const labels = await libraryLabels(db);
   await db
     .insert(media)
-    .values(rows.map((row) => ({ ...row, id: nameBasedId(namespaces.get(row.libraryId) ?? '', row.path) })))
+    .values(rows.map((row) => ({ ...row, id: nameBasedId(labels.get(row.libraryId) ?? '', row.path) })))
     .onConflictDoUpdate({
       target: [media.libraryId, media.path],
       set: {
@@ -141,7 +141,7 @@ export async function mediaIds(
       .where(
         and(
           eq(media.libraryId, libraryId),
-          sql`${media.path} = any(${sql.param(paths.slice(first, first + pathChunk))}::text[])`,
+          sql`${media.path} in (select json_array_elements_text(${JSON.stringify(paths.slice(first, first + pathChunk))}::json))`,
         ),
       );
     for (const { id, path } of rows) found.set(path, id);
@@ -155,10 +155,10 @@ export async function mediaIds(
  */
 export async function awaitMedia(db: Database, libraryId: string, paths: readonly string[]): Promise<void> {
   if (paths.length === 0) return;
-  const namespace = (await namespacesOf(db, [libraryId])).get(libraryId) ?? '';
+  const label = (await libraryLabels(db)).get(libraryId) ?? '';
   for (let first = 0; first < paths.length; first += pathChunk) {
     const rows = paths.slice(first, first + pathChunk).map((path) => ({
-      ...{ path, id: nameBasedId(namespace, path) },
+      ...{ path, id: nameBasedId(label, path) },
       title: basename(path, extname(path)),
     }));
     await db.execute(sql`
@@ -171,27 +171,9 @@ export async function awaitMedia(db: Database, libraryId: string, paths: readonl
 
 const pathChunk = 2_000;
 
-/** What the ids of a library's media begin from: its name, and its folder too if an older one has that name. */
-async function namespacesOf(db: Database, ids: readonly string[]): Promise<Map<string, string>> {
-  const older = alias(libraries, 'older');
-  const rows = await db
-    .select({ id: libraries.id, name: libraries.name, path: libraries.path, older: count(older.id) })
-    .from(libraries)
-    .leftJoin(
-      older,
-      and(
-        eq(older.name, libraries.name),
-        sql`(${older.createdAt}, ${older.id}) < (${libraries.createdAt}, ${libraries.id})`,
-      ),
-    )
-    .where(inArray(libraries.id, [...ids]))
-    .groupBy(libraries.id);
-  return new Map(rows.map((row) => [row.id, row.older === 0 ? row.name : `${row.name}\0${row.path}`]));
-}
-
 /** A UUID of version 8 (RFC 9562 5.8): a digest of both texts. */
-function nameBasedId(namespace: string, path: string): string {
-  const digest = createHash('sha256').update(`${namespace}\0\0${path}`).digest();
+function nameBasedId(library: string, path: string): string {
+  const digest = createHash('sha256').update(`${library}\0${path}`).digest();
   digest[6] = (digest[6]! & 0x0f) | 0x80;
   digest[8] = (digest[8]! & 0x3f) | 0x80;
   return digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

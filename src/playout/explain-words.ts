@@ -46,7 +46,7 @@ const weekdays = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Satur
 
 function whenWords({ weekdays: days, months, monthdays, from, to }: When): string {
   const parts = [
-    days && days.map((day) => weekdays[day - 1]).join(', '),
+    days?.map((day) => weekdays[day - 1]).join(', '),
     (from ?? to) && `from ${from ?? '01-01'} to ${to ?? '12-31'}`,
     months && `months ${months.join(', ')}`,
     monthdays && `days ${monthdays.join(', ')} of the month`,

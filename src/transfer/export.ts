@@ -1,10 +1,14 @@
-import { asc, eq } from 'drizzle-orm';
-import { stringify } from 'yaml';
-import { listChannels } from '../db/channels.ts';
+import { eq } from 'drizzle-orm';
+import { type Document, isMap, Document as YamlDocument } from 'yaml';
+import { type Channel, listChannels } from '../db/channels.ts';
 import { type Collection, listCollections } from '../db/collections.ts';
 import type { Database } from '../db/connection.ts';
+import { libraryLabels, listLibraries } from '../db/libraries.ts';
+import { lastCheckpoint } from '../db/playout.ts';
 import { listProfiles } from '../db/profiles.ts';
-import { collectionMedia, libraries, media } from '../db/schema.ts';
+import { collectionMedia, media } from '../db/schema.ts';
+import type { EpochMs } from '../schedule/types.ts';
+import { renameInCursors } from './cursor-names.ts';
 import {
   type ChannelForm,
   type CollectionForm,
@@ -14,59 +18,60 @@ import {
 } from './format.ts';
 import { renameCollections } from './schedule-names.ts';
 
-/** All libraries, collections, profiles and channels, in an order that only depends on them. */
-export async function exportFile(db: Database): Promise<TransferFile> {
-  const known = await readNames(db);
-  const collections: CollectionForm[] = [];
-  for (const collection of known.collections) collections.push(await collectionForm(db, collection, known));
-  const profiles = await listProfiles(db);
-  const channels = await listChannels(db);
-  return {
-    aircheck: formatVersion,
-    libraries: known.libraryForms,
-    collections,
-    profiles: profiles.map(({ name, spec }) => ({ name, spec })),
-    channels: channels.map((channel) =>
-      channelForm(channel, {
-        ...known,
-        profiles: new Map(profiles.map(({ id, name }) => [id, name])),
-      }),
-    ),
-  };
+/** All libraries, collections, profiles and channels as they are at one moment, in an order that only depends on them. */
+export async function exportFile(db: Database, now: EpochMs): Promise<TransferFile> {
+  return await db.transaction((tx) => everything(tx, now), {
+    isolationLevel: 'repeatable read',
+    accessMode: 'read only',
+  });
 }
 
 /** A file as YAML. Texts that a reader could take for something else are quoted. */
 export function toYaml(file: TransferFile): string {
-  const head =
-    '# Channels of aircheck: `aircheck import` reads them. The form is described by config/export.schema.json.\n';
-  return head + stringify(withoutDefaults(file), { lineWidth: 0, aliasDuplicateObjects: false });
+  const document = new YamlDocument(withoutDefaults(file), { aliasDuplicateObjects: false });
+  document.commentBefore =
+    ' Channels of aircheck. `aircheck import` brings them into a server; `aircheck export --schema` describes the form.';
+  for (const index of file.channels.keys()) onOneLine(document, ['channels', index, 'timeline', 'cursors']);
+  return document.toString({ lineWidth: 0 });
+}
+
+async function everything(db: Database, now: EpochMs): Promise<TransferFile> {
+  const names = await readNames(db);
+  const libraries = await listLibraries(db);
+  const collections: CollectionForm[] = [];
+  for (const collection of names.collections) collections.push(await collectionForm(db, collection, names));
+  const profiles = await listProfiles(db);
+  const profileNames = new Map(profiles.map(({ id, name }) => [id, name]));
+  const channels: ChannelForm[] = [];
+  for (const channel of await listChannels(db)) {
+    const form = channelForm(channel, { ...names, profiles: profileNames });
+    const timeline = await timelineForm(db, channel.id, now, names);
+    channels.push(timeline === undefined ? form : { ...form, timeline });
+  }
+  return {
+    aircheck: formatVersion,
+    libraries: byName(
+      libraries.map(({ id, path }): LibraryForm => ({ name: names.libraries.get(id)!, path })),
+    ),
+    collections: byName(collections),
+    profiles: byName(profiles.map(({ name, spec }) => ({ name, spec }))),
+    channels,
+  };
 }
 
 /** What everything is called in a file, by the ids of this server. */
 export interface Names {
   /** Two libraries of one name are told apart by their folders. */
   libraries: ReadonlyMap<string, string>;
-  libraryForms: LibraryForm[];
   collections: readonly Collection[];
   collectionNames: ReadonlyMap<string, string>;
 }
 
 export async function readNames(db: Database): Promise<Names> {
-  const rows = await db.select().from(libraries).orderBy(asc(libraries.createdAt), asc(libraries.id));
-  const labels = new Map<string, string>();
-  const forms: LibraryForm[] = [];
-  const taken = new Set<string>();
-  for (const { id, name, path } of rows) {
-    const label = taken.has(name) ? `${name} (${path})`.slice(0, 200) : name;
-    taken.add(label);
-    labels.set(id, label);
-    forms.push({ name: label, path });
-  }
   const { items: collections } = await listCollections(db, { limit: 1_000_000 });
   return {
-    libraries: labels,
-    libraryForms: forms.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    collections: collections.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    libraries: await libraryLabels(db),
+    collections,
     collectionNames: new Map(collections.map(({ id, name }) => [id, name])),
   };
 }
@@ -97,9 +102,9 @@ export async function collectionForm(
   }
 }
 
-/** A channel as a file says it. */
+/** A channel as a file says it, without its place in the timeline. */
 export function channelForm(
-  channel: Awaited<ReturnType<typeof listChannels>>[number],
+  channel: Channel,
   { collectionNames, profiles }: Pick<Names, 'collectionNames'> & { profiles: ReadonlyMap<string, string> },
 ): ChannelForm {
   const { number, name, group, logoUrl, offlineTitle, guideId, enabled, zone, seed, profileId } = channel;
@@ -111,17 +116,34 @@ export function channelForm(
   };
 }
 
+/** Where a channel's timeline stands: what is on air was planned from there. */
+async function timelineForm(
+  db: Database,
+  channelId: string,
+  now: EpochMs,
+  { collectionNames }: Names,
+): Promise<ChannelForm['timeline']> {
+  const checkpoint = await lastCheckpoint(db, channelId, now);
+  // Before the first programme there is nothing to be known.
+  if (checkpoint === undefined || Object.keys(checkpoint.cursors).length === 0) return undefined;
+  return {
+    at: new Date(checkpoint.at).toISOString(),
+    cursors: renameInCursors(checkpoint.cursors, (id) => collectionNames.get(id) ?? id),
+  };
+}
+
 const pageSize = 5_000;
 
 async function listedMedia(db: Database, collectionId: string, labels: Names['libraries']) {
   const runs: { library: string; paths: string[] }[] = [];
+  const { position } = collectionMedia;
   for (let first = 0; ; first += pageSize) {
     const page = await db
       .select({ libraryId: media.libraryId, path: media.path })
       .from(collectionMedia)
       .innerJoin(media, eq(media.id, collectionMedia.mediaId))
       .where(eq(collectionMedia.collectionId, collectionId))
-      .orderBy(asc(collectionMedia.position))
+      .orderBy(position)
       .limit(pageSize)
       .offset(first);
     for (const { libraryId, path } of page) {
@@ -134,6 +156,11 @@ async function listedMedia(db: Database, collectionId: string, labels: Names['li
   }
 }
 
+/** By code unit: the order must not depend on the database's locale. */
+function byName<T extends { name: string }>(all: readonly T[]): T[] {
+  return all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** A channel that is on air, without a logo and in no group, need not say so. */
 function withoutDefaults(file: TransferFile): object {
   const channels = file.channels.map(({ group, logoUrl, offlineTitle, enabled, ...channel }) => ({
@@ -144,4 +171,10 @@ function withoutDefaults(file: TransferFile): object {
     ...(enabled ? {} : { enabled }),
   }));
   return { ...file, channels };
+}
+
+/** What nobody reads need not be spread over many lines. */
+function onOneLine(document: Document, path: readonly (string | number)[]): void {
+  const node = document.getIn(path, true);
+  if (isMap(node)) node.flow = true;
 }

@@ -6,48 +6,56 @@ import { queryOver } from '../library/media.ts';
 import { orders, scheduleSchema } from '../schedule/types.ts';
 
 // The form of a file that whole channels are kept in. Libraries, collections and profiles are named by their names,
-// media by their library and their path in it: so it means the same on another server, where all ids are new.
+// media by their library and their path in it: so it means the same on another server, where other ids are given.
 
-/** Raised when files of an older form could not be read any more. */
+/** Raised when an older server could not read what is written any more. */
 export const formatVersion = 1;
 
 const name = z.string().trim().min(1).max(200);
 
-/** Of a media file, as the library knows it. */
+/** Of several libraries with one name, the later ones are named with their folders. */
+const libraryName = z.string().trim().min(1).max(10_000);
+
+const withoutNul = (path: string) => !path.includes('\0');
+
 const mediaPath = z
   .string()
   .min(1)
   .max(4096)
-  .refine((path) => !path.includes('\0'), 'has a character that no path can have')
+  .refine(withoutNul, 'has a character that no path can have')
   .refine(
     (path) => !path.startsWith('/') && path.split('/').every((part) => !['', '.', '..'].includes(part)),
     'is not a path within a library',
-  );
+  )
+  .describe("A file's path in its library's folder, with /");
 
 const librarySchema = z.strictObject({
-  name,
-  /** An absolute path on the server. */
+  name: libraryName,
   path: z
     .string()
     .max(4096)
     .regex(/^\/./, 'is not an absolute path of a folder')
-    .refine((path) => !path.includes('\0'), 'has a character that no path can have')
-    .transform((path) => path.replace(/\/+$/, '') || '/')
-    .refine((path) => path !== '/', 'is the root of the file system'),
+    .refine(withoutNul, 'has a character that no path can have')
+    .refine((path) => !path.split('/').some((part) => part === '.' || part === '..'), 'has . or .. in it')
+    .transform((path) => path.replace(/\/+/g, '/').replace(/\/$/, '') || '/')
+    .refine((path) => path !== '/', 'is the root of the file system')
+    .describe('The absolute path of the folder on the server'),
 });
 
 const collectionSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     name,
     kind: z.literal('manual'),
-    /** In order; neighbours that are in the same library share an entry. */
-    media: z.array(z.strictObject({ library: name, paths: z.array(mediaPath).min(1) })).default([]),
+    media: z
+      .array(z.strictObject({ library: libraryName, paths: z.array(mediaPath).min(1) }))
+      .default([])
+      .describe('In order; neighbours that are in the same library share an entry'),
   }),
-  z.strictObject({ name, kind: z.literal('query'), query: queryOver(name) }),
+  z.strictObject({ name, kind: z.literal('query'), query: queryOver(libraryName) }),
   z.strictObject({
     name,
     kind: z.literal('union'),
-    members: z.array(name).max(500).default([]),
+    members: z.array(name).max(500).default([]).describe('Names of collections, in order'),
   }),
   z.strictObject({
     name,
@@ -55,18 +63,27 @@ const collectionSchema = z.discriminatedUnion('kind', [
     playlist: z
       .array(
         z.strictObject({
-          play: name,
+          play: name.describe('The name of a collection that is no playlist'),
           order: z.enum(orders).default('chronological'),
-          count: z.union([z.int().min(1).max(10_000), z.literal('all')]).default(1),
+          count: z
+            .union([z.int().min(1).max(10_000), z.literal('all')])
+            .default(1)
+            .describe('How many items of it a turn has'),
           parts: z.enum(['together', 'apart']).exactOptional(),
         }),
       )
       .max(500)
-      .default([]),
+      .default([])
+      .describe('They play in turn, and each goes on where it was'),
   }),
 ]);
 
 const profileSchema = z.strictObject({ name: z.string().trim().min(1).max(100), spec: profileSpecSchema });
+
+const timelineSchema = z.strictObject({
+  at: z.iso.datetime({ offset: true }),
+  cursors: z.record(z.string(), z.unknown()).describe('Opaque: what the planner remembers at that instant'),
+});
 
 const channelSchema = z.strictObject({
   number: channelNumberSchema,
@@ -77,32 +94,43 @@ const channelSchema = z.strictObject({
     .max(2000)
     .nullable()
     .default(null),
-  offlineTitle: z.string().trim().min(1).max(200).nullable().default(null),
-  /** Its id in M3U and XMLTV. Without it, the channel gets one. */
+  offlineTitle: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .nullable()
+    .default(null)
+    .describe('What the guide shows while the channel is off air; without it, its name'),
   guideId: z
     .string()
     .regex(/^[\w.-]{1,200}$/, 'has a character that a guide id cannot have')
-    .exactOptional(),
-  /** A profile's name. */
-  profile: name,
+    .exactOptional()
+    .describe('Its id in M3U and XMLTV; without it, the channel gets a new one'),
+  profile: name.describe("A profile's name"),
   enabled: z.boolean().default(true),
   zone: z
     .string()
     .refine((zone) => IANAZone.isValidZone(zone), 'is not an IANA time zone')
-    .default('UTC'),
-  /** Decides how it shuffles. Without it, it is drawn by lot. */
+    .default('UTC')
+    .describe("IANA zone of the schedule's wall clock"),
   seed: z
     .int()
     .min(0)
     .max(2 ** 31 - 1)
-    .exactOptional(),
-  /** Its slots play collections by their names. */
-  schedule: scheduleSchema,
+    .exactOptional()
+    .describe('Decides how it shuffles; without it, it is drawn by lot'),
+  schedule: scheduleSchema.describe(
+    'As in SCHEDULES.md and in the API; what it plays is named by the names of collections',
+  ),
+  timeline: timelineSchema
+    .exactOptional()
+    .describe('Where it stands, so that it goes on from there; without it, it begins with its first slot'),
 });
 
 export const transferSchema = z
   .strictObject({
-    aircheck: z.literal(formatVersion, `this server reads form ${formatVersion}`),
+    aircheck: z.literal(formatVersion).describe('The version of this form'),
     libraries: z.array(librarySchema).default([]),
     collections: z.array(collectionSchema).default([]),
     profiles: z.array(profileSchema).default([]),
@@ -124,9 +152,9 @@ export type CollectionForm = TransferFile['collections'][number];
 export type ProfileForm = TransferFile['profiles'][number];
 export type ChannelForm = TransferFile['channels'][number];
 
-/** The same for editors and other programs, as JSON Schema: config/export.schema.json. */
+/** The same for editors and other programs, as JSON Schema (draft 2020-12). */
 export function transferJsonSchema(): object {
-  const { $schema, ...schema } = z.toJSONSchema(transferSchema, { io: 'input', reused: 'ref' });
+  const { $schema, ...schema } = z.toJSONSchema(transferSchema, { io: 'input' });
   return { $schema, title: 'Channels of aircheck', ...schema };
 }
 

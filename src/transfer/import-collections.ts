@@ -8,7 +8,7 @@ import { InvalidError } from '../errors.ts';
 import type { CollectionQuery } from '../library/media.ts';
 import { collectionForm, readNames } from './export.ts';
 import type { CollectionForm } from './format.ts';
-import { type Import, mayReplace } from './import.ts';
+import { type ImportRun, mayReplace } from './import-run.ts';
 
 /** A collection of the file that has its row and waits for its content. */
 interface Waiting {
@@ -19,7 +19,7 @@ interface Waiting {
 }
 
 /** Adds the collections that are not there, and changes those that may be changed. */
-export async function importCollections(run: Import): Promise<void> {
+export async function importCollections(run: ImportRun): Promise<void> {
   await lockMembers(run.tx);
   const waiting = await makeRows(run);
   for (const one of waiting) await fill(run, one);
@@ -27,7 +27,7 @@ export async function importCollections(run: Import): Promise<void> {
 }
 
 /** All have their ids before any of them is filled: they can name one another in any order. */
-async function makeRows(run: Import): Promise<Waiting[]> {
+async function makeRows(run: ImportRun): Promise<Waiting[]> {
   const { tx, file, report, collections: ids } = run;
   const names = await readNames(tx);
   const known = new Map(names.collections.map((collection) => [collection.name, collection]));
@@ -53,7 +53,7 @@ async function makeRows(run: Import): Promise<Waiting[]> {
   return waiting;
 }
 
-async function empty({ tx }: Import, id: string, kind: CollectionForm['kind']): Promise<void> {
+async function empty({ tx }: ImportRun, id: string, kind: CollectionForm['kind']): Promise<void> {
   await tx.delete(collectionMedia).where(eq(collectionMedia.collectionId, id));
   await tx.delete(collectionMembers).where(eq(collectionMembers.collectionId, id));
   await tx
@@ -62,7 +62,7 @@ async function empty({ tx }: Import, id: string, kind: CollectionForm['kind']): 
     .where(eq(collections.id, id));
 }
 
-async function fill(run: Import, { id, path, form }: Waiting): Promise<void> {
+async function fill(run: ImportRun, { id, path, form }: Waiting): Promise<void> {
   switch (form.kind) {
     case 'manual':
       return await fillManual(run, id, path, form.media);
@@ -87,7 +87,7 @@ async function fill(run: Import, { id, path, form }: Waiting): Promise<void> {
 }
 
 async function fillMembers(
-  run: Import,
+  run: ImportRun,
   { id, path, form }: Waiting,
   named: readonly NewMember[],
   keyOf: (index: number) => string,
@@ -107,7 +107,7 @@ async function fillMembers(
 
 /** Media that are not in the library yet get their places all the same. */
 async function fillManual(
-  run: Import,
+  run: ImportRun,
   id: string,
   path: string,
   media: (CollectionForm & { kind: 'manual' })['media'],
@@ -136,7 +136,7 @@ async function fillManual(
 
 const mostExamples = 20;
 
-function noteAwaited({ awaited }: Import['report'], library: string, paths: readonly string[]): void {
+function noteAwaited({ awaited }: ImportRun['report'], library: string, paths: readonly string[]): void {
   awaited.total += paths.length;
   for (const path of paths.slice(0, mostExamples - awaited.examples.length))
     awaited.examples.push({ library, path });
@@ -144,7 +144,7 @@ function noteAwaited({ awaited }: Import['report'], library: string, paths: read
 
 /** The id of what the file names; what is not there is told with its path. */
 function find(
-  run: Import,
+  run: ImportRun,
   list: 'libraries' | 'collections',
   name: string,
   path: string,
@@ -156,7 +156,7 @@ function find(
 }
 
 /** A collection that has become a playlist may be a member of one that the file does not name. */
-async function refuseNestedPlaylists({ tx, file, wrong }: Import): Promise<void> {
+async function refuseNestedPlaylists({ tx, file, wrong }: ImportRun): Promise<void> {
   const rows = await tx.execute<{ owner: string; member: string }>(sql`
     select owner.name as owner, member.name as member
     from ${collectionMembers} m

@@ -1,14 +1,13 @@
-import { insertLibrary } from '../db/libraries.ts';
+import { insertLibrary, libraryLabels, listLibraries } from '../db/libraries.ts';
 import { isInside } from '../library/walk.ts';
-import { readNames } from './export.ts';
-import type { Import } from './import.ts';
+import type { ImportRun } from './import-run.ts';
 
 /** Adds the libraries that are not there. One that is there under its name keeps its folder. */
-export async function importLibraries(run: Import): Promise<void> {
+export async function importLibraries(run: ImportRun): Promise<void> {
   const { tx, file, report, wrong, libraries, newLibraries } = run;
-  const names = await readNames(tx);
-  for (const [id, name] of names.libraries) libraries.set(name, id);
-  const known = [...names.libraryForms];
+  const labels = await libraryLabels(tx);
+  const known = (await listLibraries(tx)).map(({ id, path }) => ({ name: labels.get(id) ?? id, path }));
+  for (const [id, name] of labels) libraries.set(name, id);
   for (const [index, { name, path }] of file.libraries.entries()) {
     const same = known.find((library) => library.name === name);
     if (same !== undefined) {

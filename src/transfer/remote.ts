@@ -2,7 +2,8 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { AircheckError, InvalidError, messageOf, UnavailableError } from '../errors.ts';
-import type { ImportedPart, ImportOptions, ImportReport } from './import.ts';
+import type { ImportOptions } from './import.ts';
+import type { ImportedPart, ImportReport } from './import-run.ts';
 
 // The command line talks to the server that runs: its database may be the embedded one, which nobody else can open.
 
