@@ -4,36 +4,45 @@ import type { EpochMs, PlanCollection, PlanMedia } from '../schedule/types.ts';
 
 /** Together; an entry that is larger is not kept. */
 const mostMedia = 200_000;
-/** Memory is given back a while after the last plan. */
+/** Queries can go by the time, and memory is to be given back. */
 const keptMs = 60_000;
+
+/** What some collections are, with the members of playlists, by their ids. */
+export interface ReadCollections {
+  collections: Map<string, PlanCollection>;
+  /** Whether any of them changes as time goes by, though nobody changes anything. */
+  byTime: boolean;
+}
 
 /**
  * Reads collections for the planner. Channels are planned one after the other, and many play the same: what was
  * read a moment ago is not read again.
  */
 export class CollectionReader {
-  readonly #read = new Map<string, { media: Promise<readonly PlanMedia[]>; size: number }>();
-  #edition = 0;
-  #forget: NodeJS.Timeout | undefined;
+  readonly #kept = new Map<
+    string,
+    { media: Promise<readonly PlanMedia[]>; size: number; forget: NodeJS.Timeout }
+  >();
+  #edition: number | undefined;
 
-  /**
-   * What some collections are, with the members of playlists, by their ids.
-   *
-   * @param edition changes whenever media or collections may have changed; without it everything is read anew
-   */
+  /** @param edition changes whenever media or collections may have changed; without it everything is read anew */
   async read(
     db: Database,
     collectionIds: readonly string[],
     { now, edition }: { now: EpochMs; edition?: number | undefined },
-  ): Promise<Map<string, PlanCollection>> {
-    if (edition !== this.#edition) this.#read.clear();
-    this.#edition = edition ?? 0;
+  ): Promise<ReadCollections> {
+    if (edition === undefined || edition !== this.#edition) this.#forgetAll();
+    this.#edition = edition;
     const collections = new Map<string, PlanCollection>();
+    let byTime = false;
     for (const [id, definition] of await definitionsOf(db, collectionIds)) {
       if (definition.kind === 'playlist') collections.set(id, { playlist: definition.playlist });
-      else collections.set(id, await this.#media(db, definition.content, now, edition));
+      else {
+        byTime ||= definition.content.sources.some(goesByTime);
+        collections.set(id, await this.#media(db, definition.content, now, edition));
+      }
     }
-    return collections;
+    return { collections, byTime };
   }
 
   async #media(
@@ -43,32 +52,47 @@ export class CollectionReader {
     edition: number | undefined,
   ): Promise<readonly PlanMedia[]> {
     const key = JSON.stringify(content);
-    const known = edition === this.#edition ? this.#read.get(key) : undefined;
+    const known = this.#kept.get(key);
     if (known !== undefined) return await known.media;
     const media = resolveContent(db, content, now);
-    if (edition === undefined) return await media;
-    const entry = { media, size: 0 };
-    this.#read.set(key, entry);
+    // Another edition may have come up while the definitions were read.
+    if (edition === undefined || edition !== this.#edition) return await media;
+    const forget = setTimeout(() => this.#forget(key, media), keptMs).unref();
+    const entry = { media, size: 0, forget };
+    this.#kept.set(key, entry);
     try {
       entry.size = (await media).length;
     } catch (error) {
-      if (this.#read.get(key) === entry) this.#read.delete(key);
+      this.#forget(key, media);
       throw error;
     }
     this.#shrink();
-    clearTimeout(this.#forget);
-    this.#forget = setTimeout(() => this.#read.clear(), keptMs).unref();
     return await media;
   }
 
   /** Forgets what was read first. */
   #shrink(): void {
     let size = 0;
-    for (const entry of this.#read.values()) size += entry.size;
-    for (const [key, entry] of this.#read) {
+    for (const entry of this.#kept.values()) size += entry.size;
+    for (const [key, entry] of this.#kept) {
       if (size <= mostMedia) return;
       size -= entry.size;
-      this.#read.delete(key);
+      this.#forget(key, entry.media);
     }
   }
+
+  #forget(key: string, media: unknown): void {
+    const entry = this.#kept.get(key);
+    if (entry === undefined || entry.media !== media) return;
+    clearTimeout(entry.forget);
+    this.#kept.delete(key);
+  }
+
+  #forgetAll(): void {
+    for (const [key, { media }] of this.#kept) this.#forget(key, media);
+  }
+}
+
+function goesByTime(source: Content['sources'][number]): boolean {
+  return source.kind === 'query' && source.query.addedWithin !== undefined;
 }

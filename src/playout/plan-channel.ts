@@ -40,6 +40,8 @@ export interface PlanChannelRequest {
 
 export interface PlanChannelResult extends Stored {
   endsAt: EpochMs;
+  /** What it plays changes as time goes by, though nobody changes anything. */
+  byTime: boolean;
   status: 'ok' | 'no_content';
   problems: PlanProblem[];
 }
@@ -86,6 +88,7 @@ export async function planChannel(
     return {
       ...stored,
       endsAt: enough ? extent!.endsAt : layout.endsAt,
+      byTime: sources.byTime,
       status: contentEndsAt !== undefined && contentEndsAt > now ? 'ok' : 'no_content',
       problems: layout.problems,
     };
@@ -98,6 +101,7 @@ export async function planChannel(
 /** What a channel is planned from, and whose it is. */
 export interface ChannelSources extends PlanSources {
   channelId: string;
+  byTime: boolean;
 }
 
 /**
@@ -119,8 +123,8 @@ export async function readSources(
     .where(eq(channels.id, channelId));
   if (channel === undefined) return undefined;
   const played = instead ?? channel.schedule;
-  const collections = await reader.read(db, collectionsOf(played), moment);
-  return { channelId, ...channel, schedule: played, collections };
+  const read = await reader.read(db, collectionsOf(played), moment);
+  return { channelId, ...channel, ...read, schedule: played };
 }
 
 /** The media of collections that are the same list are digested once. */

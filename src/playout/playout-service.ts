@@ -13,21 +13,14 @@ import {
 } from '../db/playout.ts';
 import { AircheckError, NotFoundError } from '../errors.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
-import { compareChannelNumbers } from '../guide/channel-number.ts';
-import type { EpochMs, PlanProblem } from '../schedule/types.ts';
+import type { EpochMs } from '../schedule/types.ts';
+import { type ChannelState, ChannelStates, type PlayoutStatus } from './channel-states.ts';
 import type { LineupChannel } from './lineup.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
 import type { Preview, PreviewRequest } from './preview.ts';
+import { ReviewSoon } from './review-soon.ts';
 import { itemAt, type TimelineItem } from './timeline.ts';
 import { TimelineWindows } from './timeline-windows.ts';
-
-export interface PlayoutStatus {
-  /** `no_content`: there is nothing but being offline ahead. `planning`: there is no timeline yet. */
-  status: 'ok' | 'no_content' | 'planning';
-  /** How far the timeline reaches; undefined before the first plan. */
-  horizonEndsAt: EpochMs | undefined;
-  problems: PlanProblem[];
-}
 
 export interface ExtendResult {
   channels: number;
@@ -37,14 +30,6 @@ export interface ExtendResult {
   removed: number;
   /** Rows that were over for long. */
   forgotten: number;
-}
-
-interface ChannelState extends PlayoutStatus {
-  channel: FullChannel;
-  /** Planned since the start: the problems are known. */
-  checked: boolean;
-  /** What it is planned from has changed, and it could not be planned since. */
-  stale: boolean;
 }
 
 export interface PlayoutDeps {
@@ -60,10 +45,13 @@ export interface PlayoutDeps {
   settleMs?: number;
 }
 
+/** What is not frozen is replaced, unless it was planned from what there is now. */
+const compared = { replace: 'beyond-freeze', unlessSame: true } as const;
 const hourMs = 3_600_000;
 /** A timeline that gets shorter than the horizon is made so much longer than it, so that it is seldom done. */
 const spareMs = 6 * hourMs;
 const pastBatch = 2_000;
+const longestWaitMs = 600_000;
 
 /** Knows what is on on every channel, from memory, and keeps the timelines as long as they have to be. */
 export class PlayoutService {
@@ -71,16 +59,10 @@ export class PlayoutService {
   readonly #now: () => EpochMs;
   readonly #windows: TimelineWindows;
   readonly #listeners = new Set<(channelId: string) => void>();
-  readonly #channels = new Map<string, ChannelState>();
-  #lineup: readonly LineupChannel[] = [];
-  #byNumber = new Map<string, ChannelState>();
+  readonly #channels = new ChannelStates();
+  readonly #reviewSoon: ReviewSoon;
   #advance: Promise<void> | undefined;
-  #settling: NodeJS.Timeout | undefined;
-  #reviewing: Promise<void> | undefined;
-  /** Media have changed since the review began that is under way. */
-  #changedAgain = false;
-  #lastReviewMs = 0;
-  /** Of the media and collections; see PlanChannelRequest. */
+  /** Of the media and collections: whenever they may have changed there is another one. */
   #edition = 1;
   #stopped = false;
 
@@ -88,36 +70,34 @@ export class PlayoutService {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
     this.#windows = new TimelineWindows({ db: deps.db, now: this.#now });
+    this.#reviewSoon = new ReviewSoon(() => this.#review(), deps.settleMs ?? 2_000);
   }
 
   /** Reads the channels and their near timelines. Nothing is planned before `extendAll`. */
   async start(): Promise<void> {
-    for (const channel of await fullChannels(this.#deps.db)) this.#setChannel(channel);
-    // The last run may have ended between an edit and its planning. What comes out as it was is not touched.
-    for (const state of this.#channels.values()) state.stale = true;
+    this.#channels.set(...(await fullChannels(this.#deps.db)));
     await this.#readExtents();
-    for (const id of this.#channels.keys()) await this.#windows.load(id);
+    for (const id of this.#channels.ids()) await this.#windows.load(id);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#settling);
-    await Promise.allSettled([this.#advance, this.#reviewing]);
+    await Promise.allSettled([this.#advance, this.#reviewSoon.stop()]);
   }
 
   /** The enabled channels, in the order of their numbers. */
   lineup(): readonly LineupChannel[] {
-    return this.#lineup;
+    return this.#channels.lineup;
   }
 
   /** Any channel, enabled or not, by its id or number. */
   channel(idOrNumber: string): LineupChannel | undefined {
-    return (this.#channels.get(idOrNumber) ?? this.#byNumber.get(idOrNumber))?.channel.lineup;
+    return this.#channels.find(idOrNumber)?.channel.lineup;
   }
 
   /** The formats that enabled channels send in. */
   profilesInUse(): ProfileSpec[] {
-    return [...new Map(this.#lineup.map(({ profile }) => [profile.id, profile.spec])).values()];
+    return [...new Map(this.lineup().map(({ profile }) => [profile.id, profile.spec])).values()];
   }
 
   itemAt(channelId: string, at: EpochMs): TimelineItem | undefined {
@@ -189,33 +169,28 @@ export class PlayoutService {
     throw new NotFoundError('There is no such channel.', { operation: 'previewing a schedule' });
   }
 
-  /** Makes a channel's timeline as long as it has to be. Throws NotFoundError. */
-  async extend(channelId: string): Promise<PlanChannelResult> {
-    const result = await this.#plan(channelId);
-    if (result !== undefined) return result;
-    throw new NotFoundError('There is no such channel.', { operation: 'extending a timeline' });
-  }
-
   /**
-   * Makes all timelines as long as they have to be, and forgets their distant past. To be run every
-   * `extendEveryMs`. A channel that cannot be planned does not keep the others from it; it is named at the end,
-   * by an error.
+   * Makes all timelines as long as they have to be, replaces what is not frozen where media or collections have
+   * changed, and forgets the distant past. To be run every `extendEveryMs`. A channel that cannot be planned does
+   * not keep the others from it; it is named at the end, by an error.
    */
   async extendAll(signal?: AbortSignal): Promise<ExtendResult> {
     const total = { channels: this.#channels.size, planned: 0, added: 0, removed: 0, forgotten: 0 };
     const failed: string[] = [];
     const needed = await this.#readExtents();
-    await forEach([...this.#channels], async ([id, state]) => {
-      if (this.#stopped || signal?.aborted) return;
-      if (!needed.has(id) && state.checked && !state.stale) return;
+    await forEach(this.#channels.all(), async (state) => {
+      if (this.#stopped || signal?.aborted || state.waits) return;
+      const { id, number } = state.channel.lineup;
+      const isDue = this.#isDue(state);
+      if (!needed.has(id) && state.checked && !isDue) return;
       try {
-        const result = await this.#plan(id, state.stale ? { replace: 'beyond-freeze' } : {});
+        const result = await this.#plan(id, isDue ? compared : {});
         total.planned++;
         total.added += result?.added ?? 0;
         total.removed += result?.removed ?? 0;
       } catch (error) {
-        failed.push(state.channel.lineup.number);
-        this.#deps.log.error({ err: error, channel: state.channel.lineup.number }, 'planning failed');
+        failed.push(number);
+        this.#deps.log.error({ err: error, channel: number }, 'planning failed');
       }
     });
     total.forgotten = await this.#forgetPast(signal);
@@ -227,74 +202,79 @@ export class PlayoutService {
 
   /**
    * A channel has been made, changed or deleted. When it returns, this is known here and, if planning went
-   * well, in the timeline.
+   * well, in the timeline. A changed schedule begins beyond the freeze horizon or, from `now`, after the item on air.
    */
-  async channelChanged(channelId: string): Promise<void> {
+  async channelChanged(channelId: string, options: { from?: 'now' | undefined } = {}): Promise<void> {
     const [channel] = await fullChannels(this.#deps.db, channelId);
-    const old = this.#channels.get(channelId);
     if (channel === undefined) {
-      this.#channels.delete(channelId);
       this.#windows.remove(channelId);
-      this.#arrange();
-      if (old !== undefined) this.#emit(channelId);
+      if (this.#channels.remove(channelId)) this.#emit(channelId);
       return;
     }
-    const oldKey = old && planKey(old.channel);
-    this.#setChannel(channel);
-    if (oldKey === undefined) await this.#tryPlan(channelId);
-    else if (oldKey !== planKey(channel)) await this.#tryPlan(channelId, { replace: 'beyond-freeze' });
+    const old = this.#channels.get(channelId)?.channel;
+    this.#channels.set(channel);
+    if (options.from === 'now') await this.#tryPlan(channelId, { replace: 'after-current' });
+    else if (old === undefined || planKey(old) !== planKey(channel)) await this.#tryPlan(channelId, compared);
     this.#emit(channelId);
   }
 
-  /** Many channels have been made or changed. When it returns, this is known here; soon they are planned. */
-  async channelsChanged(channelIds: readonly string[]): Promise<void> {
-    const changed = new Set(channelIds);
-    for (const channel of await fullChannels(this.#deps.db)) {
-      const { id } = channel.lineup;
-      if (!changed.has(id)) continue;
-      this.#setChannel(channel);
-      this.#emit(id);
+  /**
+   * Many channels have been made or changed. When it returns, this is known here; soon they are planned.
+   *
+   * @param scanned until when what they play is not complete: so long those without a timeline are not planned,
+   * but no longer than ten minutes
+   */
+  async channelsChanged(channelIds: readonly string[], scanned?: Promise<unknown>): Promise<void> {
+    const wanted = new Set(channelIds);
+    const changed = (await fullChannels(this.#deps.db)).filter(({ lineup }) => wanted.has(lineup.id));
+    const fresh = changed.filter(({ lineup }) => this.#channels.get(lineup.id) === undefined);
+    this.#channels.set(...changed);
+    for (const { lineup } of changed) {
+      const state = this.#channels.get(lineup.id);
+      if (state !== undefined) state.edition = undefined;
     }
+    if (scanned !== undefined) {
+      this.#letWait(
+        fresh.map(({ lineup }) => lineup.id),
+        scanned,
+      );
+    }
+    for (const { lineup } of changed) this.#emit(lineup.id);
     this.mediaChanged();
   }
 
   /** Media or collections have changed: soon the timelines are looked at, and replaced where not frozen. */
   mediaChanged(): void {
     this.#edition += 1;
-    if (this.#reviewing !== undefined) this.#changedAgain = true;
-    else if (this.#settling === undefined) this.#reviewSoon();
+    this.#reviewSoon.ask();
   }
 
   /** Reads on where the near timelines run short. To be run often; until it succeeds, the old ones go on. */
   advance(): Promise<void> {
-    this.#advance ??= this.#windows.advance([...this.#channels.keys()]).finally(() => {
+    this.#advance ??= this.#windows.advance(this.#channels.ids()).finally(() => {
       this.#advance = undefined;
     });
     return this.#advance;
   }
 
-  #setChannel(channel: FullChannel): void {
-    const old = this.#channels.get(channel.lineup.id);
-    if (old !== undefined) old.channel = channel;
-    else {
-      this.#channels.set(channel.lineup.id, {
-        channel,
-        status: 'planning',
-        horizonEndsAt: undefined,
-        problems: [],
-        checked: false,
-        stale: false,
-      });
-    }
-    this.#arrange();
+  /** Whether its timeline may have been planned from something else than there is now. */
+  #isDue({ edition, byTime }: ChannelState): boolean {
+    return byTime || edition !== this.#edition;
   }
 
-  #arrange(): void {
-    const states = [...this.#channels.values()].sort((a, b) =>
-      compareChannelNumbers(a.channel.lineup.number, b.channel.lineup.number),
-    );
-    this.#lineup = states.map(({ channel }) => channel.lineup).filter(({ enabled }) => enabled);
-    this.#byNumber = new Map(states.map((state) => [state.channel.lineup.number, state]));
+  #letWait(channelIds: readonly string[], scanned: Promise<unknown>): void {
+    const states = channelIds.flatMap((id) => this.#channels.get(id) ?? []);
+    for (const state of states) state.waits = true;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise((done) => {
+      timer = setTimeout(done, longestWaitMs).unref();
+    });
+    const over = () => {
+      clearTimeout(timer);
+      for (const state of states) state.waits = false;
+      this.mediaChanged();
+    };
+    void Promise.race([scanned, tooLong]).then(over, over);
   }
 
   /** Learns how far the stored timelines reach, and says which of them are too short. */
@@ -303,7 +283,8 @@ export class PlayoutService {
     const least = now + this.#leastMs;
     const extents = await channelExtents(this.#deps.db, now);
     const needed = new Set<string>();
-    for (const [id, state] of this.#channels) {
+    for (const state of this.#channels.all()) {
+      const { id } = state.channel.lineup;
       const extent = extents.get(id);
       if (extent?.endsAt === undefined || !extent.coversNow) {
         needed.add(id);
@@ -330,20 +311,21 @@ export class PlayoutService {
     const now = this.#now();
     const startedAt = performance.now();
     const enough = now + this.#leastMs;
+    const edition = this.#edition;
     const result = await plan({
-      ...{ channelId, now, enough, until: enough + spareMs, edition: this.#edition },
+      ...{ channelId, now, enough, until: enough + spareMs, edition },
       freezeMs: this.#deps.config.freezeMs,
       ...how,
     });
     if (result === undefined) return undefined;
     const state = this.#channels.get(channelId);
-    const { status, endsAt, problems, added, removed } = result;
+    const { status, endsAt, problems, byTime, added, removed } = result;
     if (state !== undefined) {
       if (status === 'no_content' && state.status !== 'no_content') {
         log.warn({ channel: state.channel.lineup.number, problems }, 'the channel has nothing to show');
       }
-      Object.assign(state, { status, horizonEndsAt: endsAt, problems, checked: true });
-      if (how.replace !== undefined) state.stale = false;
+      Object.assign(state, { status, horizonEndsAt: endsAt, problems, byTime, checked: true });
+      if (how.replace !== undefined) state.edition = edition;
       const number = state.channel.lineup.number;
       const tookMs = Math.round(performance.now() - startedAt);
       log.debug({ channel: number, ...how, added, removed, status, tookMs }, 'channel planned');
@@ -364,8 +346,10 @@ export class PlayoutService {
       await this.#plan(channelId, how);
     } catch (error) {
       const state = this.#channels.get(channelId);
-      if (state !== undefined) state.stale = true;
-      this.#deps.log.error({ err: error, channel: state?.channel.lineup.number }, 'planning failed');
+      if (state !== undefined) state.edition = undefined;
+      // What a stop interrupts is planned at the next start.
+      const level = this.#stopped ? 'debug' : 'error';
+      this.#deps.log[level]({ err: error, channel: state?.channel.lineup.number }, 'planning failed');
     }
   }
 
@@ -381,28 +365,13 @@ export class PlayoutService {
     }
   }
 
-  /** At least a moment, and as long as the last review took, so that a long scan does not keep the worker busy. */
-  #reviewSoon(): void {
-    if (this.#stopped) return;
-    const delayMs = Math.max(this.#deps.settleMs ?? 2_000, this.#lastReviewMs);
-    this.#settling = setTimeout(() => {
-      this.#settling = undefined;
-      this.#reviewing = this.#review().finally(() => {
-        this.#reviewing = undefined;
-        if (this.#changedAgain) this.#reviewSoon();
-      });
-    }, delayMs);
-  }
-
   async #review(): Promise<void> {
-    const startedAt = performance.now();
-    this.#changedAgain = false;
-    await forEach([...this.#channels.keys()], async (id) => {
-      if (this.#stopped) return;
-      await this.#tryPlan(id, { replace: 'beyond-freeze', unlessSame: true });
+    await forEach(this.#channels.all(), async (state) => {
+      if (this.#stopped || state.waits) return;
+      const { id } = state.channel.lineup;
+      if (this.#isDue(state)) await this.#tryPlan(id, compared);
       await this.#readAgain(id);
     });
-    this.#lastReviewMs = performance.now() - startedAt;
   }
 
   /** Media may have been moved or probed again without a change of the timeline. */

@@ -28,7 +28,11 @@ export class TransferService {
     const answer = await worker.importAll({ ...options, file });
     if (answer.kind === 'refused' || options.dryRun) return answer;
     for (const added of answer.libraries) library.adopt(added);
-    await playout.channelsChanged(answer.channels);
+    const scans = answer.libraries.map(({ id }) => library.scan(id));
+    await playout.channelsChanged(
+      answer.channels,
+      scans.length === 0 ? undefined : Promise.allSettled(scans),
+    );
     return answer;
   }
 }

@@ -97,10 +97,16 @@ const newChannelSchema = z
   })
   .openapi('NewChannel');
 
+const fromSchema = z
+  .literal('now')
+  .optional()
+  .openapi({ description: 'Replace all that comes after the programme on air, what is frozen too' });
+
 const changesSchema = z
   .strictObject(fields)
   .partial()
-  .refine((changes) => Object.keys(changes).length > 0, 'Name at least one thing to change.')
+  .extend({ from: fromSchema })
+  .refine(({ from: _, ...changes }) => Object.keys(changes).length > 0, 'Name at least one thing to change.')
   .openapi('ChannelChanges');
 
 const itemSchema = z
@@ -161,7 +167,7 @@ const change = createRoute({
   method: 'patch',
   path: '/channels/{id}',
   tags,
-  summary: 'Change a channel; what is on air and what comes soon stays',
+  summary: 'Change a channel; what is on air and what comes soon stays, unless `from` says otherwise',
   request: { params: idParams, body: body(changesSchema) },
   responses: { 200: json(channelSchema, 'The channel'), ...failures },
 });
@@ -208,7 +214,7 @@ const rebuild = createRoute({
     params: idParams,
     body: {
       required: false,
-      content: { 'application/json': { schema: z.strictObject({ from: z.literal('now').optional() }) } },
+      content: { 'application/json': { schema: z.strictObject({ from: fromSchema }) } },
     },
   },
   responses: {
@@ -239,8 +245,9 @@ export function channelRoutes(deps: { db: Database; playout: PlayoutService }) {
   app.openapi(get, async (c) => c.json(shown(await existing(db, c.req.valid('param').id), playout), 200));
 
   app.openapi(change, async (c) => {
-    const channel = await updateChannel(db, c.req.valid('param').id, c.req.valid('json'));
-    await playout.channelChanged(channel.id);
+    const { from, ...changes } = c.req.valid('json');
+    const channel = await updateChannel(db, c.req.valid('param').id, changes);
+    await playout.channelChanged(channel.id, { from });
     return c.json(shown(channel, playout), 200);
   });
 
