@@ -1,4 +1,4 @@
-import { DatabaseError, type DatabaseFault, UnavailableError } from './errors.ts';
+import { DatabaseError, type DatabaseFault, InvalidError, UnavailableError } from './errors.ts';
 
 /** What a thread gives back: errors lose their class and all but their text on the way from one to another. */
 export type Answer<T> = { value: T } | { failure: Failure };
@@ -12,7 +12,8 @@ type Failure =
       code: string | undefined;
       cause: unknown;
     }
-  | { kind: 'unavailable'; message: string; operation: string; retryAfterSeconds: number };
+  | { kind: 'unavailable'; message: string; operation: string; retryAfterSeconds: number }
+  | { kind: 'invalid'; message: string; operation: string };
 
 /** Runs what another thread has asked for. Errors that mean nothing there are thrown as they are. */
 export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
@@ -27,6 +28,10 @@ export async function answer<T>(work: () => Promise<T>): Promise<Answer<T>> {
       const { message, operation, retryAfterSeconds } = error;
       return { failure: { kind: 'unavailable', message, operation, retryAfterSeconds } };
     }
+    if (error instanceof InvalidError) {
+      const { message, operation } = error;
+      return { failure: { kind: 'invalid', message, operation } };
+    }
     throw error;
   }
 }
@@ -40,5 +45,7 @@ export function opened<T>(given: Answer<T>): T {
       throw new DatabaseError(failure.message, failure);
     case 'unavailable':
       throw new UnavailableError(failure.message, failure);
+    case 'invalid':
+      throw new InvalidError(failure.message, failure);
   }
 }

@@ -80,7 +80,7 @@ export async function createChannel(db: Database, channel: NewChannel): Promise<
   const id = randomUUID();
   try {
     return await db.transaction(async (tx) => {
-      await checkCollections(tx, channel.schedule, operation);
+      await holdCollections(tx, channel.schedule, operation);
       const [created] = await tx
         .insert(channels)
         .values({
@@ -108,7 +108,7 @@ export async function updateChannel(db: Database, id: string, changes: ChannelCh
   const { number, name, group, logoUrl, offlineTitle, profileId, enabled, zone, seed, schedule } = changes;
   try {
     return await db.transaction(async (tx) => {
-      if (schedule) await checkCollections(tx, schedule, operation);
+      if (schedule) await holdCollections(tx, schedule, operation);
       const [updated] = await tx
         .update(channels)
         .set({
@@ -157,23 +157,30 @@ export function violationOf(error: unknown): string | undefined {
   return typeof code === 'string' && code.startsWith('23') ? String(constraint) : undefined;
 }
 
-/**
- * Throws InvalidError when a schedule plays a collection that is not there. Those that are cannot be deleted before
- * the transaction ends.
- */
-export async function checkCollections(tx: Database, schedule: Schedule, operation: string): Promise<void> {
+/** Throws InvalidError when a schedule plays a collection that is not there. */
+export async function refuseMissingCollections(
+  db: Database,
+  schedule: Schedule,
+  operation: string,
+  lock?: 'key share',
+): Promise<void> {
   const wanted = collectionsOf(schedule);
-  const found = await tx
+  const query = db
     .select({ id: collections.id })
     .from(collections)
-    .where(inArray(sql`${collections.id}::text`, wanted))
-    .for('key share');
+    .where(inArray(sql`${collections.id}::text`, wanted));
+  const found = await (lock === undefined ? query : query.for(lock));
   const known = new Set(found.map(({ id }) => id));
   const missing = wanted.filter((id) => !known.has(id));
   if (missing.length === 0) return;
   throw new InvalidError(`There is no collection ${missing.map((id) => `"${id}"`).join(', ')}.`, {
     operation,
   });
+}
+
+/** The same; those that are there cannot be deleted before the transaction ends. */
+async function holdCollections(tx: Database, schedule: Schedule, operation: string): Promise<void> {
+  await refuseMissingCollections(tx, schedule, operation, 'key share');
 }
 
 function refusal(error: unknown, channel: ChannelChanges, operation: string): unknown {

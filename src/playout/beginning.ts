@@ -52,7 +52,7 @@ export async function findBeginning(db: Database, request: BeginningRequest): Pr
   const kept = await endOfKept(db, request, second, extent.endsAt);
   const offlineSince = extent.contentEndsAt ?? extent.startsAt;
   const from = offlineSince === extent.endsAt ? kept : Math.min(kept, Math.max(offlineSince, second));
-  return { ...(await checkpointAt(db, channelId, from)), extent, anew: false };
+  return { ...(await checkpointAt(db, channelId, from, extent.endsAt)), extent, anew: false };
 }
 
 /** Where a plan could begin at an instant or soon after it, wherever in the timeline that is. */
@@ -64,7 +64,8 @@ export async function beginningAt(
   const extent = await timelineExtent(db, channelId, at);
   const second = Math.ceil(at / 1000) * 1000;
   if (extent === undefined) return { from: second, cursors: {} };
-  return await checkpointAt(db, channelId, Math.min(Math.max(second, extent.startsAt), extent.endsAt));
+  const within = Math.min(Math.max(second, extent.startsAt), extent.endsAt);
+  return await checkpointAt(db, channelId, within, extent.endsAt);
 }
 
 async function endOfKept(
@@ -80,13 +81,13 @@ async function endOfKept(
       const frozenUntil = now + freezeMs;
       const row = await rowAt(db, channelId, frozenUntil);
       if (row?.kind === 'offline') return Math.min(row.endsAt, Math.ceil(frozenUntil / 1000) * 1000);
-      return (await firstCheckpoint(db, channelId, frozenUntil))?.at ?? endsAt;
+      return Math.min((await firstCheckpoint(db, channelId, frozenUntil))?.at ?? endsAt, endsAt);
     }
     case 'after-current': {
       const current = await rowAt(db, channelId, now);
       if (current?.kind === 'offline') return Math.max(current.startsAt, second);
       const after = current && (await firstCheckpoint(db, channelId, current.endsAt));
-      return after?.at ?? current?.endsAt ?? endsAt;
+      return Math.min(after?.at ?? current?.endsAt ?? endsAt, endsAt);
     }
   }
 }
@@ -111,18 +112,23 @@ async function resumption(
   return { from, cursors: guideNotBelow(checkpoint, before?.guide ?? 0) };
 }
 
-/** The cursors at an instant; where they are not known, the plan begins at the next one at which they are. */
+/**
+ * The cursors at an instant; where they are not known, the plan begins at the next one at which they are. Checkpoints
+ * beyond the end are of rows that somebody has deleted: what is left of them is planned again from the last joint.
+ */
 async function checkpointAt(
   db: Database,
   channelId: string,
   at: EpochMs,
+  endsAt: EpochMs,
 ): Promise<{ from: EpochMs; cursors: Cursors }> {
   const before = await lastCheckpoint(db, channelId, at);
   if (before !== undefined && (await nothingBetween(db, channelId, before.at, at))) {
     return { from: at, cursors: before.cursors };
   }
   const after = await firstCheckpoint(db, channelId, at);
-  if (after !== undefined) return { from: after.at, cursors: after.cursors };
+  if (after !== undefined && after.at <= endsAt) return { from: after.at, cursors: after.cursors };
+  if (after !== undefined && before !== undefined) return { from: before.at, cursors: before.cursors };
   return { from: at, cursors: guideNotBelow(before, (await rowBefore(db, channelId, at))?.guide ?? 0) };
 }
 

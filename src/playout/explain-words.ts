@@ -26,7 +26,7 @@ function subject(item: ExplainedItem): string {
 function named({ kind, media, filler }: ExplainedItem): string {
   if (kind === 'offline') return 'being offline';
   const title = media === undefined ? 'a media that is no longer in the library' : `"${media.title}"`;
-  return kind === 'filler' ? `the ${fillerNames[filler as FillerKind]} ${title}` : title;
+  return kind === 'filler' ? `the ${fillerNames[filler!]} ${title}` : title;
 }
 
 const fillerNames: Record<FillerKind, string> = {

@@ -14,7 +14,7 @@ export interface ExplainedItem {
   kind: PlayoutRow['kind'];
   media?: { id: string; title: string };
   slot?: string;
-  filler?: string;
+  filler?: FillerKind;
 }
 
 /** Why something is on at an instant. */
@@ -75,7 +75,7 @@ function itemOf(row: PlayoutRow, titles: ReadonlyMap<string, string>): Explained
     ...{ startsAt: row.startsAt, endsAt: row.endsAt, kind: row.kind },
     ...(row.mediaId === null ? {} : { media: { id: row.mediaId, title: titles.get(row.mediaId) ?? '' } }),
     ...(row.slot === null ? {} : { slot: row.slot }),
-    ...(row.filler === null ? {} : { filler: row.filler }),
+    ...(row.filler === null ? {} : { filler: row.filler as FillerKind }),
   };
 }
 

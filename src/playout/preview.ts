@@ -1,9 +1,11 @@
 import type { Database } from '../db/connection.ts';
 import { mediaTitles, type NewPlayoutRow, rowsBetween } from '../db/playout.ts';
+import { InvalidError } from '../errors.ts';
 import { plan } from '../schedule/plan.ts';
-import type { EpochMs, ItemReason, PlanProblem, Schedule } from '../schedule/types.ts';
+import type { EpochMs, FillerKind, ItemReason, PlanProblem, Schedule } from '../schedule/types.ts';
 import { beginningAt, findBeginning } from './beginning.ts';
 import type { CollectionReader } from './collection-reader.ts';
+import { compare, type Difference } from './difference.ts';
 import { layOut } from './lay-out.ts';
 import { readSources } from './plan-channel.ts';
 
@@ -18,7 +20,7 @@ export interface PreviewRequest {
    * after the programme on air; an instant is the first joint of the timeline from then on.
    */
   from?: EpochMs | 'now' | undefined;
-  /** A day after the beginning, unless said. At most 14 days after it. */
+  /** A day after the beginning, unless said. The plan reaches 14 days at most. */
   to?: EpochMs | undefined;
   freezeMs: number;
   edition: number;
@@ -26,7 +28,7 @@ export interface PreviewRequest {
   offset: number;
 }
 
-/** An item of the plan, which is stored nowhere. */
+/** An item that is on at some time. */
 export interface PreviewItem {
   startsAt: EpochMs;
   endsAt: EpochMs;
@@ -35,7 +37,7 @@ export interface PreviewItem {
   inMs?: number;
   outMs?: number;
   slot?: string;
-  filler?: string;
+  filler?: FillerKind;
   guide?: number;
   why?: ItemReason;
 }
@@ -43,95 +45,82 @@ export interface PreviewItem {
 export interface Preview {
   from: EpochMs;
   to: EpochMs;
-  /** One page of them. */
-  items: PreviewItem[];
+  /** One page of the plan, which is stored nowhere; of each item, whether the timeline has the same. */
+  items: (PreviewItem & { stored: boolean })[];
   total: number;
-  /** Against what is stored, item by item: the same media, from and to the same instants. */
-  difference: {
-    added: number;
-    removed: number;
-    unchanged: number;
-    /** The first instant at which something else is on. */
-    firstAt?: EpochMs;
-  };
+  /** Against the timeline, as far as that reaches. */
+  difference: Difference & { to: EpochMs };
+  /** What of the timeline begins within the time of this page and is not in the plan; no more than a page. */
+  gone: PreviewItem[];
   problems: PlanProblem[];
 }
 
 export const longestPreviewMs = 14 * 86_400_000;
-const dayMs = 86_400_000;
 
-/** What a channel would air by a schedule, and how that differs from its timeline. Changes nothing. */
+/**
+ * What a channel would air by a schedule, and how that differs from its timeline. Changes nothing. Undefined when
+ * there is no such channel. Throws InvalidError when the time that is asked for is over before the schedule begins.
+ */
 export async function previewChannel(
   db: Database,
   request: PreviewRequest,
   reader: CollectionReader,
 ): Promise<Preview | undefined> {
-  const { channelId, now, edition, freezeMs, schedule } = request;
+  const { channelId, now, edition, schedule, limit, offset } = request;
   const sources = await readSources(db, reader, channelId, { now, edition }, schedule);
   if (sources === undefined) return undefined;
   const { zone = sources.zone, seed = sources.seed } = request;
-  const replace = request.from === 'now' ? 'after-current' : 'beyond-freeze';
-  const { from, cursors } =
-    typeof request.from === 'number'
-      ? await beginningAt(db, channelId, request.from)
-      : await findBeginning(db, { channelId, now, freezeMs, replace });
-  const to = Math.max(from, Math.min(request.to ?? from + dayMs, from + longestPreviewMs));
-  const { rows, problems } = layOut(plan, { ...sources, zone, seed, schedule }, { from, until: to, cursors });
+  const { from, cursors } = await beginningOf(db, request);
+  const to = Math.min(request.to ?? from + dayMs, from + longestPreviewMs);
+  if (to <= from) throw tooEarly(from);
+  const { rows, problems } = layOut(plan, { ...sources, zone, seed }, { from, until: to, cursors });
   const stored = await rowsBetween(db, channelId, from, to, mostRows);
-  const page = rows.slice(request.offset, request.offset + request.limit);
+  const known = { from, to: Math.max(from, Math.min(to, stored.at(-1)?.endsAt ?? from)) };
+  const { difference, isStored, gone } = compare(stored, rows, known);
+  const page = rows.slice(offset, offset + limit);
+  const goneHere = gone
+    .filter((row) => offset === 0 || row.startsAt >= (page[0]?.startsAt ?? to))
+    .filter((row) => row.startsAt < (rows[offset + limit]?.startsAt ?? to))
+    .slice(0, limit);
+  const titles = await titlesOf(db, [...page, ...goneHere]);
   return {
     ...{ from, to, total: rows.length, problems },
-    items: await shown(db, page),
-    difference: differenceOf(stored, rows, { from, to }),
+    items: page.map((row) => ({ ...itemOf(row, titles), stored: isStored(row) })),
+    difference: { ...difference, to: known.to },
+    gone: goneHere.map((row) => itemOf(row, titles)),
   };
 }
+
+const dayMs = 86_400_000;
 
 /** Two weeks of the shortest items that there can be. */
 const mostRows = longestPreviewMs / 1_000;
 
-/** Being offline is cut at both ends of the window; what plays is not. */
-export function differenceOf(
-  stored: readonly NewPlayoutRow[],
-  planned: readonly NewPlayoutRow[],
-  { from, to }: { from: EpochMs; to: EpochMs },
-): Preview['difference'] {
-  const cut = (row: NewPlayoutRow) =>
-    row.kind === 'offline'
-      ? { ...row, startsAt: Math.max(row.startsAt, from), endsAt: Math.min(row.endsAt, to) }
-      : row;
-  const [before, after] = [stored, planned].map(
-    (rows) => new Map(rows.map(cut).map((row) => [airing(row), row])),
-  );
-  const removed = [...before!].filter(([key]) => !after!.has(key));
-  const added = [...after!].filter(([key]) => !before!.has(key));
-  const firstAt = [...removed, ...added].reduce((least, [, row]) => Math.min(least, row.startsAt), to);
+async function beginningOf(db: Database, { channelId, now, freezeMs, from }: PreviewRequest) {
+  if (typeof from === 'number') return await beginningAt(db, channelId, from);
+  const replace = from === 'now' ? 'after-current' : 'beyond-freeze';
+  return await findBeginning(db, { channelId, now, freezeMs, replace });
+}
+
+async function titlesOf(db: Database, rows: readonly NewPlayoutRow[]): Promise<Map<string, string>> {
+  return await mediaTitles(db, [...new Set(rows.flatMap(({ mediaId }) => mediaId ?? []))]);
+}
+
+function itemOf(row: NewPlayoutRow, titles: ReadonlyMap<string, string>): PreviewItem {
+  const { startsAt, endsAt, kind, mediaId, inMs, outMs, slot, filler, guide, why } = row;
   return {
-    ...{ added: added.length, removed: removed.length, unchanged: after!.size - added.length },
-    ...(added.length + removed.length === 0 ? {} : { firstAt }),
-  };
-}
-
-function airing({
-  startsAt,
-  endsAt,
-  kind,
-  mediaId = null,
-  inMs = null,
-  outMs = null,
-}: NewPlayoutRow): string {
-  return [startsAt, endsAt, kind, mediaId, inMs, outMs].join(' ');
-}
-
-async function shown(db: Database, rows: readonly NewPlayoutRow[]): Promise<PreviewItem[]> {
-  const titles = await mediaTitles(db, [...new Set(rows.flatMap(({ mediaId }) => mediaId ?? []))]);
-  return rows.map(({ startsAt, endsAt, kind, mediaId, inMs, outMs, slot, filler, guide, why }) => ({
     ...{ startsAt, endsAt, kind },
     ...(mediaId == null ? {} : { media: { id: mediaId, title: titles.get(mediaId) ?? '' } }),
     ...(inMs == null ? {} : { inMs }),
     ...(outMs == null ? {} : { outMs }),
     ...(slot == null ? {} : { slot }),
-    ...(filler == null ? {} : { filler }),
+    ...(filler == null ? {} : { filler: filler as FillerKind }),
     ...(guide == null ? {} : { guide }),
     ...(why == null ? {} : { why }),
-  }));
+  };
+}
+
+function tooEarly(from: EpochMs): InvalidError {
+  const message = `The schedule would begin at ${new Date(from).toISOString()}: "to" must be after that.`;
+  return new InvalidError(message, { operation: 'previewing a schedule' });
 }

@@ -1,16 +1,25 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { IANAZone } from 'luxon';
-import { checkCollections } from '../../db/channels.ts';
+import { refuseMissingCollections } from '../../db/channels.ts';
 import type { Database } from '../../db/connection.ts';
-import { InvalidError, NotFoundError } from '../../errors.ts';
+import { NotFoundError } from '../../errors.ts';
 import { type ExplainedItem, type Explanation, explain } from '../../playout/explain.ts';
 import { inWords } from '../../playout/explain-words.ts';
 import type { PlayoutService } from '../../playout/playout-service.ts';
-import { longestPreviewMs, type Preview } from '../../playout/preview.ts';
+import type { Preview, PreviewItem } from '../../playout/preview.ts';
 import { fillerKinds, orders, scheduleSchema, slotSchema, whenSchema } from '../../schedule/types.ts';
-import { apiRouter, body, failures, idParams, instantSchema, iso, json, pageQuery } from './shared.ts';
+import {
+  apiRouter,
+  body,
+  failures,
+  givenInstantSchema,
+  idParams,
+  instantSchema,
+  iso,
+  json,
+  pageQuery,
+} from './shared.ts';
 
-const isoInstant = z.iso.datetime({ offset: true });
 const titled = z.object({ id: z.uuid(), title: z.string() });
 const named = z.object({ id: z.string(), name: z.string() });
 
@@ -36,17 +45,30 @@ const requestSchema = z
       .max(2 ** 31 - 1)
       .optional(),
     from: z
-      .union([isoInstant, z.literal('now')])
+      .union([givenInstantSchema, z.literal('now')])
       .optional()
       .openapi({
         description:
           'Where the schedule would begin: beyond what is frozen, as when it is saved; `now`: after the programme on air; or at the first joint of the timeline after an instant',
       }),
-    to: isoInstant
+    to: givenInstantSchema
       .optional()
       .openapi({ description: 'By default a day after the beginning; 14 days at most' }),
   })
   .openapi('PreviewRequest');
+
+const itemFields = {
+  start: instantSchema,
+  stop: instantSchema,
+  kind: z.enum(['program', 'filler', 'offline']),
+  media: titled.optional(),
+  in: z.int().optional().openapi({ description: 'Milliseconds into the media' }),
+  out: z.int().optional(),
+  slot: z.string().optional(),
+  filler: z.enum(fillerKinds).optional(),
+  guide: z.int().optional(),
+  why: reasonSchema.optional(),
+};
 
 const previewSchema = z
   .object({
@@ -54,6 +76,7 @@ const previewSchema = z
     to: instantSchema,
     difference: z
       .object({
+        to: instantSchema.openapi({ description: 'How far it was compared: to the end of the timeline' }),
         added: z.int(),
         removed: z.int(),
         unchanged: z.int(),
@@ -62,19 +85,14 @@ const previewSchema = z
       .openapi({ description: 'Against the stored timeline' }),
     items: z.array(
       z.object({
-        start: instantSchema,
-        stop: instantSchema,
-        kind: z.enum(['program', 'filler', 'offline']),
-        media: titled.optional(),
-        in: z.int().optional().openapi({ description: 'Milliseconds into the media' }),
-        out: z.int().optional(),
-        slot: z.string().optional(),
-        filler: z.enum(fillerKinds).optional(),
-        guide: z.int().optional(),
-        why: reasonSchema.optional(),
+        ...itemFields,
+        stored: z.boolean().openapi({ description: 'Whether the timeline has the same' }),
       }),
     ),
     total: z.int(),
+    gone: z
+      .array(z.object(itemFields))
+      .openapi({ description: 'What of the timeline, in the time of this page, would not be on' }),
     problems: z.array(
       z.object({
         code: z.string(),
@@ -135,7 +153,7 @@ const explanation = createRoute({
   summary: 'Why something is on at an instant, in words and as data',
   request: {
     params: idParams,
-    query: z.object({ at: isoInstant.optional().openapi({ description: 'By default now' }) }),
+    query: z.object({ at: givenInstantSchema.optional().openapi({ description: 'By default now' }) }),
   },
   responses: { 200: json(explanationSchema, 'The reason'), ...failures },
 });
@@ -148,11 +166,13 @@ export function previewRoutes(deps: { db: Database; playout: PlayoutService }) {
     const { id } = c.req.valid('param');
     const { from, to, ...wanted } = c.req.valid('json');
     if (playout.channel(id) === undefined) throw notFound(id);
-    await checkCollections(db, wanted.schedule, 'previewing a schedule');
-    const begin = from === undefined || from === 'now' ? from : Date.parse(from);
-    const end = to === undefined ? undefined : Date.parse(to);
-    refuseLong(typeof begin === 'number' ? begin : Date.now(), end);
-    const found = await playout.preview(id, { ...wanted, ...c.req.valid('query'), from: begin, to: end });
+    await refuseMissingCollections(db, wanted.schedule, 'previewing a schedule');
+    const found = await playout.preview(id, {
+      ...wanted,
+      ...c.req.valid('query'),
+      from: from === undefined || from === 'now' ? from : Date.parse(from),
+      to: to === undefined ? undefined : Date.parse(to),
+    });
     return c.json(shownPreview(found), 200);
   });
 
@@ -170,33 +190,37 @@ export function previewRoutes(deps: { db: Database; playout: PlayoutService }) {
   return app;
 }
 
-function refuseLong(begin: number, end: number | undefined): void {
-  const operation = 'previewing a schedule';
-  if (end === undefined) return;
-  if (end <= begin) throw new InvalidError('"to" must be after "from".', { operation });
-  if (end - begin <= longestPreviewMs) return;
-  throw new InvalidError('"to" may be 14 days after "from" at most.', { operation });
-}
-
 function notFound(id: string): NotFoundError {
   return new NotFoundError(`There is no channel ${id}.`, { operation: 'reading a channel' });
 }
 
-function shownPreview({ from, to, items, difference, ...rest }: Preview): z.infer<typeof previewSchema> {
-  const { firstAt, ...counts } = difference;
+function shownPreview({
+  from,
+  to,
+  items,
+  gone,
+  difference,
+  ...rest
+}: Preview): z.infer<typeof previewSchema> {
+  const { to: comparedTo, firstAt, ...counts } = difference;
   return {
     ...{ from: iso(from), to: iso(to), ...rest },
-    difference: { ...counts, ...(firstAt === undefined ? {} : { firstAt: iso(firstAt) }) },
-    items: items.map(({ startsAt, endsAt, inMs, outMs, filler, ...item }) => ({
-      ...{ start: iso(startsAt), stop: iso(endsAt), ...item },
-      ...(inMs === undefined ? {} : { in: inMs }),
-      ...(outMs === undefined ? {} : { out: outMs }),
-      ...(filler === undefined ? {} : { filler: fillerSchema.parse(filler) }),
-    })),
+    difference: {
+      ...{ to: iso(comparedTo), ...counts },
+      ...(firstAt === undefined ? {} : { firstAt: iso(firstAt) }),
+    },
+    items: items.map(({ stored, ...item }) => ({ ...shownPreviewItem(item), stored })),
+    gone: gone.map(shownPreviewItem),
   };
 }
 
-const fillerSchema = z.enum(fillerKinds);
+function shownPreviewItem({ startsAt, endsAt, inMs, outMs, ...item }: PreviewItem) {
+  return {
+    ...{ start: iso(startsAt), stop: iso(endsAt), ...item },
+    ...(inMs === undefined ? {} : { in: inMs }),
+    ...(outMs === undefined ? {} : { out: outMs }),
+  };
+}
 
 function shownExplanation(found: Explanation): z.infer<typeof explanationSchema> {
   const { at, zone: _, item, next, plannedFrom, ...rest } = found;
@@ -207,14 +231,6 @@ function shownExplanation(found: Explanation): z.infer<typeof explanationSchema>
   };
 }
 
-function shownItem({
-  startsAt,
-  endsAt,
-  filler,
-  ...item
-}: ExplainedItem): z.infer<typeof explainedItemSchema> {
-  return {
-    ...{ start: iso(startsAt), stop: iso(endsAt), ...item },
-    ...(filler === undefined ? {} : { filler: fillerSchema.parse(filler) }),
-  };
+function shownItem({ startsAt, endsAt, ...item }: ExplainedItem): z.infer<typeof explainedItemSchema> {
+  return { start: iso(startsAt), stop: iso(endsAt), ...item };
 }
