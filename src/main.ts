@@ -61,11 +61,18 @@ interface ServerOptions {
 server(program.command('export'))
   .description('write the libraries, collections, profiles and channels of a running server as YAML')
   .argument('[file]', 'by default the standard output')
-  .action(async (file: string | undefined, { config, url, key }: ServerOptions) => {
-    const { exportTo, serverOf } = await import('./transfer/remote.ts');
-    const settings = loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG);
-    await exportTo(await serverOf(settings, { url, key }), file);
-  });
+  .option('--schema', 'write the JSON Schema of such files instead; no server is asked')
+  .action(
+    async (file: string | undefined, { config, url, key, schema }: ServerOptions & { schema?: true }) => {
+      const { exportTo, serverOf, write } = await import('./transfer/remote.ts');
+      if (schema === true) {
+        const { transferJsonSchema } = await import('./transfer/format.ts');
+        return await write(file, `${JSON.stringify(transferJsonSchema(), undefined, 2)}\n`);
+      }
+      const settings = loadConfig(process.env, config ?? process.env.AIRCHECK_CONFIG);
+      await exportTo(await serverOf(settings, { url, key }), file);
+    },
+  );
 
 server(program.command('import'))
   .description('bring what such a file says into a running server, all of it or nothing')

@@ -52,9 +52,10 @@ export async function contentOf(db: Database, ...collectionIds: readonly string[
 }
 
 /** What a collection is: media from somewhere, or a playlist of such collections. */
-export type Definition =
+export type Definition = { name: string | undefined } & (
   | { kind: 'media'; content: Content }
-  | { kind: 'playlist'; playlist: readonly PlaylistMember[] };
+  | { kind: 'playlist'; playlist: readonly PlaylistMember[] }
+);
 
 /**
  * What collections are, by their ids; the members of playlists are among them. One that is not there is empty.
@@ -67,12 +68,13 @@ export async function definitionsOf(
   const definitions = new Map<string, Definition>();
   const define = (id: string) => {
     if (definitions.has(id)) return;
-    if (read.rows.get(id)?.kind !== 'playlist') {
-      definitions.set(id, { kind: 'media', content: contentWithin(read, [id]) });
+    const { name, kind } = read.rows.get(id) ?? {};
+    if (kind !== 'playlist') {
+      definitions.set(id, { name, kind: 'media', content: contentWithin(read, [id]) });
       return;
     }
     const playlist = (read.members.get(id) ?? []).map(playlistMember);
-    definitions.set(id, { kind: 'playlist', playlist });
+    definitions.set(id, { name, kind, playlist });
     for (const { play } of playlist) define(play);
   };
   for (const id of collectionIds) define(id);
@@ -81,6 +83,7 @@ export async function definitionsOf(
 
 interface DefinitionRow {
   id: string;
+  name: string;
   kind: CollectionKind;
   query: CollectionQuery | null;
 }
@@ -98,7 +101,7 @@ async function readDefinitions(db: Database, collectionIds: readonly string[]): 
       union
       select m.member_id from ${collectionMembers} m join below b on m.collection_id = b.id
     )
-    select c.id, c.kind, c.query from below join ${collections} c using (id)`);
+    select c.id, c.name, c.kind, c.query from below join ${collections} c using (id)`);
   const rows = new Map([...found].map((row) => [row.id, row]));
   const joint = [...rows.values()].filter(({ kind }) => kind === 'union' || kind === 'playlist');
   return {

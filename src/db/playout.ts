@@ -93,6 +93,25 @@ export async function rowBefore(
   return row;
 }
 
+/** The nearest programme before or after a row. */
+export async function programmeBeside(
+  db: Database,
+  channelId: string,
+  row: { startsAt: EpochMs; endsAt: EpochMs },
+  side: 'before' | 'after',
+): Promise<PlayoutRow | undefined> {
+  const isBefore = side === 'before';
+  const { endsAt } = playoutItems;
+  const beside = isBefore ? lte(endsAt, row.startsAt) : gt(endsAt, row.endsAt);
+  const [found] = await db
+    .select()
+    .from(playoutItems)
+    .where(and(eq(playoutItems.channelId, channelId), eq(playoutItems.kind, 'program'), beside))
+    .orderBy(isBefore ? desc(endsAt) : asc(endsAt))
+    .limit(1);
+  return found;
+}
+
 /** Undefined when the channel has no rows at all. */
 export async function timelineExtent(
   db: Database,

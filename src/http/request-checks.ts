@@ -24,14 +24,14 @@ export const limitBody: MiddlewareHandler = bodyLimit({
   onError: (c) => problem(c, 413, 'A request body may have 1 MiB at most.'),
 });
 
-/** Of a file with whole channels, whose lists by hand can be long. */
+/** Of a file with whole channels, whose lists by hand can be long: this is some 150,000 paths. */
 export const limitImport: MiddlewareHandler = bodyLimit({
-  maxSize: 64 * 1024 * 1024,
-  onError: (c) => problem(c, 413, 'A file may have 64 MiB at most.'),
+  maxSize: 16 * 1024 * 1024,
+  onError: (c) => problem(c, 413, 'A file of channels may have 16 MiB at most.'),
 });
 
-/** Refuses bodies that cannot be read as the text that they are meant to be. What the text says is for the routes. */
-export const checkBody: MiddlewareHandler = async (c, next) => {
+/** Refuses bodies that are said to be something else than text in UTF-8. */
+export const checkCoding: MiddlewareHandler = async (c, next) => {
   if (c.req.method === 'GET' || c.req.method === 'HEAD' || !hasBody(c.req.raw.headers)) return next();
   const coding = c.req.header('content-encoding')?.trim().toLowerCase();
   if (coding !== undefined && coding !== '' && coding !== 'identity') {
@@ -43,6 +43,12 @@ export const checkBody: MiddlewareHandler = async (c, next) => {
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) {
     return problem(c, 415, 'A body must be UTF-8.');
   }
+  return next();
+};
+
+/** Refuses bodies that cannot be read as the text that they are meant to be. What the text says is for the routes. */
+export const checkBody: MiddlewareHandler = async (c, next) => {
+  if (c.req.method === 'GET' || c.req.method === 'HEAD' || !hasBody(c.req.raw.headers)) return next();
   const text = utf8(await c.req.arrayBuffer());
   if (text === undefined) return problem(c, 400, 'The body is not UTF-8.');
   if (hasUnusableText(text)) {

@@ -10,6 +10,8 @@ const keptMs = 60_000;
 /** What some collections are, with the members of playlists, by their ids. */
 export interface ReadCollections {
   collections: Map<string, PlanCollection>;
+  /** What they are called, by their ids. */
+  names: Map<string, string>;
   /** Whether any of them changes as time goes by, though nobody changes anything. */
   byTime: boolean;
 }
@@ -34,6 +36,7 @@ export class CollectionReader {
     if (edition === undefined || edition !== this.#edition) this.#forgetAll();
     this.#edition = edition;
     const collections = new Map<string, PlanCollection>();
+    const names = new Map<string, string>();
     let byTime = false;
     for (const [id, definition] of await definitionsOf(db, collectionIds)) {
       if (definition.kind === 'playlist') collections.set(id, { playlist: definition.playlist });
@@ -42,7 +45,7 @@ export class CollectionReader {
         collections.set(id, await this.#media(db, definition.content, now, edition));
       }
     }
-    return { collections, byTime };
+    return { collections, names, byTime };
   }
 
   async #media(

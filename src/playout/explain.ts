@@ -1,10 +1,25 @@
 import { inArray } from 'drizzle-orm';
 import { getChannel } from '../db/channels.ts';
 import type { Database } from '../db/connection.ts';
-import { lastCheckpoint, mediaTitles, type PlayoutRow, rowAt } from '../db/playout.ts';
+import {
+  lastCheckpoint,
+  mediaTitles,
+  type PlayoutRow,
+  programmeBeside,
+  rowAt,
+  timelineExtent,
+} from '../db/playout.ts';
 import { collections } from '../db/schema.ts';
 import { DayRules } from '../schedule/days.ts';
-import type { EpochMs, FillerKind, ItemReason, Schedule, Slot, When } from '../schedule/types.ts';
+import type {
+  EpochMs,
+  FillerKind,
+  ItemReason,
+  PlanProblem,
+  Schedule,
+  Slot,
+  When,
+} from '../schedule/types.ts';
 import { ZoneClock } from '../schedule/zone-clock.ts';
 
 /** An item, as far as it says why it is on. */
@@ -20,8 +35,12 @@ export interface ExplainedItem {
 /** Why something is on at an instant. */
 export interface Explanation {
   at: EpochMs;
+  now: EpochMs;
   zone: string;
   item: ExplainedItem;
+  /** The nearest programmes before and after it, if it is none itself. */
+  before?: ExplainedItem;
+  after?: ExplainedItem;
   next?: ExplainedItem;
   /** The rule that picks the slots of the item's day: its place in `days`, and what it says; null is the default. */
   day: { rule: number; when: When } | null;
@@ -32,42 +51,72 @@ export interface Explanation {
   /** The member of a playlist that it comes from. */
   member?: { id: string; name: string };
   why?: ItemReason;
+  /** What stands in the way of its slot. */
+  problems: PlanProblem[];
+  /** What starts before this is not changed by an edit. */
+  frozenUntil: EpochMs;
   /** The joint of the timeline from which it was planned: an edit takes effect at one of these. */
   plannedFrom?: EpochMs;
 }
 
-/** Undefined when there is no such channel, or nothing is stored for that instant. */
+export interface ExplainRequest {
+  channelId: string;
+  at: EpochMs;
+  now: EpochMs;
+  freezeMs: number;
+  /** Those that the channel has now. */
+  problems: readonly PlanProblem[];
+}
+
+/** Why something is on, or why nothing can be said of that instant. Undefined when there is no such channel. */
 export async function explain(
   db: Database,
-  channelId: string,
-  at: EpochMs,
-): Promise<Explanation | undefined> {
+  request: ExplainRequest,
+): Promise<Explanation | { nothing: string } | undefined> {
+  const { channelId, at, now, freezeMs, problems } = request;
   const channel = await getChannel(db, channelId);
-  const row = channel && (await rowAt(db, channelId, at));
-  if (channel === undefined || row === undefined) return undefined;
+  if (channel === undefined) return undefined;
+  const row = await rowAt(db, channelId, at);
+  if (row === undefined) return { nothing: await whyNothing(db, channelId, at) };
   const next = await rowAt(db, channelId, row.endsAt);
-  const titles = await mediaTitles(
-    db,
-    [row, next].flatMap((one) => one?.mediaId ?? []),
-  );
+  const isProgramme = row.kind === 'program';
+  const before = isProgramme ? undefined : await programmeBeside(db, channelId, row, 'before');
+  const after = isProgramme ? undefined : await programmeBeside(db, channelId, row, 'after');
+  const rows = [row, next, before, after];
+  const titles = await mediaTitles(db, [...new Set(rows.flatMap((one) => one?.mediaId ?? []))]);
   const { zone, schedule } = channel;
   const rule = new DayRules(schedule).ruleOn(new ZoneClock(zone).dayOf(row.startsAt));
   const slot = slotOf(schedule, rule, row.slot);
   const source = sourceOf(slot, row);
-  const named = await names(db, [source, row.why?.member]);
+  const member = row.why?.member;
+  const names = await namesOf(db, [source, member]);
   const checkpoint = await lastCheckpoint(db, channelId, row.startsAt);
   return {
-    ...{ at, zone, item: itemOf(row, titles) },
+    ...{ at, now, zone, item: itemOf(row, titles), frozenUntil: now + freezeMs },
     ...(next === undefined ? {} : { next: itemOf(next, titles) }),
+    ...(before === undefined ? {} : { before: itemOf(before, titles) }),
+    ...(after === undefined ? {} : { after: itemOf(after, titles) }),
     day: rule < 0 ? null : { rule, when: schedule.days![rule]!.when },
     ...(slot === undefined ? {} : { slot }),
-    ...(source === undefined ? {} : { collection: { id: source, name: named.get(source) ?? source } }),
-    ...(row.why?.member === undefined
-      ? {}
-      : { member: { id: row.why.member, name: named.get(row.why.member) ?? row.why.member } }),
+    ...(source === undefined ? {} : { collection: { id: source, name: names.get(source) ?? source } }),
+    ...(member === undefined ? {} : { member: { id: member, name: names.get(member) ?? member } }),
     ...(row.why === null ? {} : { why: row.why }),
+    problems: problems.filter((problem) => row.slot === null || problem.slot === row.slot),
     ...(checkpoint === undefined ? {} : { plannedFrom: checkpoint.at }),
   };
+}
+
+async function whyNothing(db: Database, channelId: string, at: EpochMs): Promise<string> {
+  const extent = await timelineExtent(db, channelId, at);
+  if (extent === undefined) return 'The channel has no timeline yet: it is about to be planned.';
+  const [begins, ends] = [extent.startsAt, extent.endsAt].map((instant) => new Date(instant).toISOString());
+  if (at < extent.startsAt) {
+    return `The timeline begins at ${begins}. What was on before that is not kept (playout.keepPastHours).`;
+  }
+  if (at >= extent.endsAt) {
+    return `The timeline reaches to ${ends}. What comes then is decided when it is made longer; a preview of the schedule shows what it would be.`;
+  }
+  return 'There is a hole in the timeline at that instant; it is about to be filled.';
 }
 
 function itemOf(row: PlayoutRow, titles: ReadonlyMap<string, string>): ExplainedItem {
@@ -90,7 +139,7 @@ function sourceOf(slot: Slot | undefined, row: PlayoutRow): string | undefined {
   return row.filler === null ? slot?.play : slot?.filler?.[row.filler as FillerKind]?.from;
 }
 
-async function names(db: Database, ids: readonly (string | undefined)[]): Promise<Map<string, string>> {
+async function namesOf(db: Database, ids: readonly (string | undefined)[]): Promise<Map<string, string>> {
   const wanted = ids.filter((id) => id !== undefined);
   if (wanted.length === 0) return new Map();
   const { id, name } = collections;

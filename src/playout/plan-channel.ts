@@ -16,6 +16,7 @@ import {
 import { findBeginning, type Replacement } from './beginning.ts';
 import { CollectionReader } from './collection-reader.ts';
 import { type Layout, layOut, type Planner, type PlanSources } from './lay-out.ts';
+import { withNames } from './problem-names.ts';
 import { type Stored, store } from './store.ts';
 
 // How a timeline is kept. What it is planned from is read, the plan is made, and then rows and cursors are stored in
@@ -90,7 +91,7 @@ export async function planChannel(
       endsAt: enough ? extent!.endsAt : layout.endsAt,
       byTime: sources.byTime,
       status: contentEndsAt !== undefined && contentEndsAt > now ? 'ok' : 'no_content',
-      problems: layout.problems,
+      problems: withNames(layout.problems, sources),
     };
   }
   throw new UnavailableError('The channel is being edited too often to be planned.', {
@@ -101,6 +102,8 @@ export async function planChannel(
 /** What a channel is planned from, and whose it is. */
 export interface ChannelSources extends PlanSources {
   channelId: string;
+  /** What the collections are called. */
+  names: ReadonlyMap<string, string>;
   byTime: boolean;
 }
 

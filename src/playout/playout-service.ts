@@ -15,6 +15,7 @@ import { AircheckError, NotFoundError } from '../errors.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import type { EpochMs } from '../schedule/types.ts';
 import { type ChannelState, ChannelStates, type PlayoutStatus } from './channel-states.ts';
+import { type Explanation, explain } from './explain.ts';
 import type { LineupChannel } from './lineup.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
 import type { Preview, PreviewRequest } from './preview.ts';
@@ -167,6 +168,17 @@ export class PlayoutService {
     const preview = await this.#deps.preview?.({ ...request, ...moment, channelId });
     if (preview !== undefined) return preview;
     throw new NotFoundError('There is no such channel.', { operation: 'previewing a schedule' });
+  }
+
+  /** Why something is on at an instant, by default now. Throws NotFoundError. */
+  async explain(channelId: string, at?: EpochMs): Promise<Explanation | { nothing: string }> {
+    const now = this.#now();
+    const { problems } = this.status(channelId);
+    const { freezeMs } = this.#deps.config;
+    const request = { channelId, at: at ?? now, now, freezeMs, problems };
+    const explanation = await explain(this.#deps.db, request);
+    if (explanation !== undefined) return explanation;
+    throw new NotFoundError('There is no such channel.', { operation: 'explaining a timeline' });
   }
 
   /**

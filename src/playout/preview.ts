@@ -8,6 +8,7 @@ import type { CollectionReader } from './collection-reader.ts';
 import { compare, type Difference } from './difference.ts';
 import { layOut } from './lay-out.ts';
 import { readSources } from './plan-channel.ts';
+import { withNames } from './problem-names.ts';
 
 export interface PreviewRequest {
   channelId: string;
@@ -84,7 +85,7 @@ export async function previewChannel(
     .slice(0, limit);
   const titles = await titlesOf(db, [...page, ...goneHere]);
   return {
-    ...{ from, to, total: rows.length, problems },
+    ...{ from, to, total: rows.length, problems: withNames(problems, sources) },
     items: page.map((row) => ({ ...itemOf(row, titles), stored: isStored(row) })),
     difference: { ...difference, to: known.to },
     gone: goneHere.map((row) => itemOf(row, titles)),

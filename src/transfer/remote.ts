@@ -35,11 +35,19 @@ export async function serverOf(
   }
 }
 
-/** Writes all of a server's channels into a file, as a whole or not at all, or to the standard output. */
+/** Writes all of a server's channels into a file or to the standard output. */
 export async function exportTo(server: Server, file: string | undefined): Promise<void> {
   const response = await call(server, 'GET', '/api/export');
-  const text = await response.text();
-  if (file === undefined) {
+  await write(file, await response.text());
+}
+
+/** Writes a file, as a whole or not at all, or to the standard output. */
+export async function write(file: string | undefined, text: string): Promise<void> {
+  if (file === undefined || file === '-') {
+    // Whoever reads it may stop after some lines.
+    process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
     process.stdout.write(text);
     return;
   }

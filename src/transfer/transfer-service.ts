@@ -5,7 +5,7 @@ import type { ImportAnswer, ImportOptions } from './import.ts';
 /** Where files are written and read: in the worker thread. */
 export interface TransferWorker {
   exportAll(): Promise<Uint8Array<ArrayBuffer>>;
-  importAll(request: ImportOptions & { file: Uint8Array }): Promise<ImportAnswer>;
+  importAll(request: ImportOptions & { file: Uint8Array<ArrayBuffer> }): Promise<ImportAnswer>;
 }
 
 /** Whole channels as files. */
@@ -23,7 +23,7 @@ export class TransferService {
    * Brings in what a file says, all or nothing. When it returns, it is stored and known; new libraries are then
    * scanned and channels are planned, both in the background.
    */
-  async import(file: Uint8Array, options: ImportOptions): Promise<ImportAnswer> {
+  async import(file: Uint8Array<ArrayBuffer>, options: ImportOptions): Promise<ImportAnswer> {
     const { worker, library, playout } = this.deps;
     const answer = await worker.importAll({ ...options, file });
     if (answer.kind === 'refused' || options.dryRun) return answer;

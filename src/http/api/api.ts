@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { except } from 'hono/combine';
 import { requireAdminKey } from '../authentication.ts';
-import { checkBody, limitBody, limitImport } from '../request-checks.ts';
+import { checkBody, checkCoding, limitBody, limitImport } from '../request-checks.ts';
 import { channelRoutes } from './channels.ts';
 import { collectionRoutes } from './collections.ts';
 import { diagnosticsRoutes } from './diagnostics.ts';
@@ -41,7 +41,8 @@ export function apiRoutes(deps: ApiDeps) {
   const guard = requireAdminKey(deps.adminKey, { basic: false });
   app.use('*', (c, next) => (isPage(c.req.path) ? next() : guard(c, next)));
   // Behind the key: nothing is read for somebody who may not send it.
-  // A file with whole channels is large: it is checked where it is read, in the background.
+  app.use('*', checkCoding);
+  // A file with whole channels is large: it is read in a worker thread, and checked there.
   app.use('/import', limitImport);
   const isImport = (path: string) => path === '/api/import';
   app.use(

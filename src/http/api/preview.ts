@@ -3,7 +3,7 @@ import { IANAZone } from 'luxon';
 import { refuseMissingCollections } from '../../db/channels.ts';
 import type { Database } from '../../db/connection.ts';
 import { NotFoundError } from '../../errors.ts';
-import { type ExplainedItem, type Explanation, explain } from '../../playout/explain.ts';
+import type { ExplainedItem, Explanation } from '../../playout/explain.ts';
 import { inWords } from '../../playout/explain-words.ts';
 import type { PlayoutService } from '../../playout/playout-service.ts';
 import type { Preview, PreviewItem } from '../../playout/preview.ts';
@@ -57,6 +57,14 @@ const requestSchema = z
   })
   .openapi('PreviewRequest');
 
+const problemSchema = z.object({
+  code: z.string(),
+  slot: z.string(),
+  filler: z.enum(fillerKinds).optional(),
+  media: z.string().optional(),
+  message: z.string(),
+});
+
 const itemFields = {
   start: instantSchema,
   stop: instantSchema,
@@ -93,15 +101,7 @@ const previewSchema = z
     gone: z
       .array(z.object(itemFields))
       .openapi({ description: 'What of the timeline, in the time of this page, would not be on' }),
-    problems: z.array(
-      z.object({
-        code: z.string(),
-        slot: z.string(),
-        filler: z.enum(fillerKinds).optional(),
-        media: z.string().optional(),
-        message: z.string(),
-      }),
-    ),
+    problems: z.array(problemSchema),
   })
   .openapi('Preview');
 
@@ -117,9 +117,14 @@ const explainedItemSchema = z.object({
 const explanationSchema = z
   .object({
     at: instantSchema,
+    zone: z.string(),
     words: z.array(z.string()).openapi({ description: 'All of it in sentences' }),
     item: explainedItemSchema,
     next: explainedItemSchema.optional(),
+    before: explainedItemSchema
+      .optional()
+      .openapi({ description: 'The nearest programme before it, if it is none itself' }),
+    after: explainedItemSchema.optional(),
     day: z
       .object({ rule: z.int().openapi({ description: 'Its place in `days`, from 0' }), when: whenSchema })
       .nullable()
@@ -128,6 +133,8 @@ const explanationSchema = z
     collection: named.optional(),
     member: named.optional().openapi({ description: 'The member of a playlist that it comes from' }),
     why: reasonSchema.optional(),
+    problems: z.array(problemSchema).openapi({ description: 'What stands in the way of its slot' }),
+    frozen: z.boolean().openapi({ description: 'Whether no edit changes it any more' }),
     plannedFrom: instantSchema
       .optional()
       .openapi({ description: 'The joint of the timeline from which it was planned' }),
@@ -179,11 +186,8 @@ export function previewRoutes(deps: { db: Database; playout: PlayoutService }) {
   app.openapi(explanation, async (c) => {
     const { id } = c.req.valid('param');
     const { at } = c.req.valid('query');
-    if (playout.channel(id) === undefined) throw notFound(id);
-    const found = await explain(db, id, at === undefined ? Date.now() : Date.parse(at));
-    if (found === undefined) {
-      throw new NotFoundError('Nothing is stored for that instant.', { operation: 'explaining' });
-    }
+    const found = await playout.explain(id, at === undefined ? undefined : Date.parse(at));
+    if ('nothing' in found) throw new NotFoundError(found.nothing, { operation: 'explaining a timeline' });
     return c.json(shownExplanation(found), 200);
   });
 
@@ -223,10 +227,13 @@ function shownPreviewItem({ startsAt, endsAt, inMs, outMs, ...item }: PreviewIte
 }
 
 function shownExplanation(found: Explanation): z.infer<typeof explanationSchema> {
-  const { at, zone: _, item, next, plannedFrom, ...rest } = found;
+  const { at, now: _, zone, item, before, after, next, frozenUntil, plannedFrom, ...rest } = found;
   return {
-    ...{ at: iso(at), words: inWords(found), item: shownItem(item), ...rest },
+    ...{ at: iso(at), zone, words: inWords(found), item: shownItem(item), ...rest },
+    ...(before === undefined ? {} : { before: shownItem(before) }),
+    ...(after === undefined ? {} : { after: shownItem(after) }),
     ...(next === undefined ? {} : { next: shownItem(next) }),
+    frozen: item.startsAt < frozenUntil,
     ...(plannedFrom === undefined ? {} : { plannedFrom: iso(plannedFrom) }),
   };
 }
