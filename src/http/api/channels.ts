@@ -119,6 +119,7 @@ const itemSchema = z
     in: z.int().optional().openapi({ description: 'Milliseconds into the media' }),
     out: z.int().optional(),
     slot: z.string().optional(),
+    filler: z.string().optional().openapi({ description: 'Which filler of the slot it is, if any' }),
     guide: z.int().optional(),
   })
   .openapi('PlayoutItem');
@@ -341,6 +342,7 @@ function shownItem(item: TimelineItem): z.infer<typeof itemSchema> {
     ...(item.inMs === undefined ? {} : { in: item.inMs }),
     ...(item.outMs === undefined ? {} : { out: item.outMs }),
     ...(item.slot === undefined ? {} : { slot: item.slot }),
+    ...(item.filler === undefined ? {} : { filler: item.filler }),
     ...(item.guide === undefined ? {} : { guide: item.guide }),
   };
 }
