@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, durationText } from '../schedule/iso.ts';
+import { durationText, isoDuration } from '../schedule/iso.ts';
 
 const text = z.string().min(1).max(1_000);
 const year = z.int().min(0).max(9_999);
@@ -79,8 +79,10 @@ export function queryOver<L extends z.ZodType<string>>(library: L) {
       if (yearFrom !== undefined && yearTo !== undefined && yearTo < yearFrom) {
         refuse('yearTo', 'is before yearFrom');
       }
-      if (durationFrom === undefined || durationTo === undefined) return;
-      if (durationMs(durationTo) < durationMs(durationFrom))
+      // What is no duration has been refused already, and this is called all the same.
+      const [least, most] = [durationFrom, durationTo].map((text) => isoDuration.safeParse(text).data);
+      if (least !== undefined && most !== undefined && most < least) {
         refuse('durationTo', 'is less than durationFrom');
+      }
     });
 }

@@ -142,17 +142,17 @@ describe('the admin API', () => {
     expect((await server.api('DELETE', `/collections/${collection.id}`)).status).toBe(204);
   });
 
-  it('refuses schedules with keys that are not built, by name', async () => {
+  it('refuses schedules with keys that there are not, by name', async () => {
     const { body: profiles } = await server.api('GET', '/profiles');
     const { status, body } = await server.api('POST', '/channels', {
       number: '1',
       name: 'One',
       profileId: profiles.items[0].id,
       zone: 'Mars/Olympus',
-      schedule: { slots: [{ id: 'a', play: 'x', mode: 'flood', start: '20:00' }] },
+      schedule: { slots: [{ id: 'a', play: 'x', mode: 'flood', starts: '20:00' }] },
     });
     expect(status).toBe(422);
-    expect(JSON.stringify(body.errors)).toMatch('start');
+    expect(JSON.stringify(body.errors)).toMatch('There is no such key: starts');
     expect(JSON.stringify(body.errors)).toMatch('IANA');
   });
 

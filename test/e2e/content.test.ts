@@ -68,7 +68,7 @@ describe('collections', () => {
 
   it('say what a query would find before it is saved, and take its signs for what they are', async () => {
     const found = async (query: object) =>
-      (await server.api('POST', '/collections/preview', { kind: 'query', query })).body;
+      (await server.api('POST', '/collection-preview', { kind: 'query', query })).body;
     const spots = await found({ folder: '100%_spots', addedWithin: 'PT1H' });
     expect([spots.total, Math.round(spots.durationMs / 1000)]).toEqual([2, 150]);
     expect((await found({ folder: '100%%' })).total).toBe(0);
@@ -289,7 +289,7 @@ describe('channels as a file', () => {
     const problems = async (wrong: string | Uint8Array<ArrayBuffer>) => {
       const { status, body } = await post(twin, wrong);
       expect([status, body.detail]).toEqual([422, expect.stringMatching(/^Nothing was imported: /)]);
-      return body.errors.map(({ path, message }: Problem) => `${path}: ${message}`);
+      return body.errors.map(({ path, message }) => `${path}: ${message}`);
     };
     const zone = text.replace('zone: America/Chicago', 'zone: Mars/Olympus');
     expect(await problems(zone)).toEqual([
@@ -429,7 +429,7 @@ interface Problem {
 async function post(on: RunningServer, text: string | Uint8Array<ArrayBuffer>) {
   const headers = { authorization: `Bearer ${on.key}`, 'content-type': 'application/yaml' };
   const response = await fetch(`${on.base}/api/import`, { method: 'POST', headers, body: text });
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: (await response.json()) as { detail: string; errors: Problem[] } };
 }
 
 async function collect(name: string, body: object): Promise<void> {

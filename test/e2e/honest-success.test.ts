@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { makeClip } from '../support/on-air.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
 
@@ -61,6 +62,18 @@ const effects: Record<string, () => Promise<void>> = {
     await done('PUT', `/collections/${created.collection}/media`, { media });
     expect(await ids(`/collections/${created.collection}/media`)).toEqual(media);
   },
+  'POST /collections/{id}/media': async () => {
+    const [first] = await ids('/media');
+    const before = await ids(`/collections/${created.collection}/media`);
+    await done('POST', `/collections/${created.collection}/media`, { media: [first] });
+    expect(await ids(`/collections/${created.collection}/media`)).toEqual([...before, first]);
+  },
+  // What only answers has nothing else to show for it than its answer.
+  'POST /collection-preview': async () => {
+    const found = await done('POST', '/collection-preview', { kind: 'query', query: { text: 'A' } });
+    expect(found.items.map(({ title }: { title: string }) => title)).toEqual(['a']);
+    expect(await ids('/collections')).toEqual([created.collection]);
+  },
   'POST /profiles': async () => {
     const [shipped] = (await get('/profiles')).items;
     const { id } = await done('POST', '/profiles', { name: 'Mine', spec: shipped.spec });
@@ -80,6 +93,13 @@ const effects: Record<string, () => Promise<void>> = {
       `/iptv/channel/${id}.ts`,
     );
   },
+  'POST /channels/{id}/preview': async () => {
+    const before = await timeline(0, 30);
+    const schedule = { slots: [{ id: 'other', play: created.collection, mode: 'one', order: 'custom' }] };
+    const { items } = await done('POST', `/channels/${created.channel}/preview`, { schedule });
+    expect(items[0]).toMatchObject({ kind: 'program', slot: 'other' });
+    expect((await timeline(0, 29)).filter((item) => !before.includes(item))).toEqual([]);
+  },
   'PATCH /channels/{id}': async () => {
     const slot = { id: 'all', play: created.collection, mode: 'flood', order: 'shuffle' };
     const changes = { name: 'Number five', schedule: { slots: [slot] } };
@@ -94,6 +114,18 @@ const effects: Record<string, () => Promise<void>> = {
     const { added, removed } = await done('POST', `/channels/${created.channel}/rebuild`, { from: 'now' });
     expect(Math.min(added, removed)).toBeGreaterThan(0);
     expect(await timeline(0.1, 1.9)).not.toEqual(before);
+  },
+  'POST /import': async () => {
+    const { channels, ...file } = parse(await text('GET', '/export'));
+    channels.push({ ...channels[0], number: '6', guideId: 'six' });
+    const report = JSON.parse(await text('POST', '/import', stringify({ ...file, channels })));
+    expect(report.channels).toEqual([
+      { name: '5', action: 'keep' },
+      { name: '6', action: 'add' },
+    ]);
+    const added = (await get('/channels')).items.find(({ number }: { number: string }) => number === '6');
+    expect(added.name).toBe('Number five');
+    await done('DELETE', `/channels/${added.id}`);
   },
   'POST /tasks/{name}/run': async () => {
     const runs = async () =>
@@ -154,6 +186,17 @@ async function done(method: string, path: string, body?: unknown) {
   const answer = await server.api(method, path, body);
   expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
   return answer.body;
+}
+
+/** What the API answers with, of whatever kind it is. */
+async function text(method: string, path: string, body?: string): Promise<string> {
+  const headers = { authorization: `Bearer ${server.key}`, 'content-type': 'application/yaml' };
+  const response = await fetch(`${server.base}/api${path}`, {
+    ...{ method, headers },
+    ...(body === undefined ? {} : { body }),
+  });
+  expect(response.status).toBe(200);
+  return await response.text();
 }
 
 async function get(path: string) {

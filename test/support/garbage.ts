@@ -322,11 +322,19 @@ export function sampleBodies(
     yearFrom: 1,
     yearTo: 2,
     text: 'd',
+    addedWithin: 'P7D',
+    durationFrom: 'PT1M',
+    durationTo: 'PT2H',
   };
+  const inSixHours = new Date(Date.now() + 6 * 3_600_000).toISOString();
+  const playlist = [{ play: collectionId, order: 'rotate', count: 2, parts: 'together' }];
   return [
     { method: 'POST', path: '/libraries', body: { name: 'Nowhere', path: '/no/such/folder' } },
     { method: 'POST', path: '/collections', body: { name: 'By hand', kind: 'manual', media: [] } },
     { method: 'POST', path: '/collections', body: { name: 'By query', kind: 'query', query } },
+    { method: 'POST', path: '/collections', body: { name: 'Union', kind: 'union', members: [collectionId] } },
+    { method: 'POST', path: '/collections', body: { name: 'In turn', kind: 'playlist', playlist } },
+    { method: 'POST', path: '/collection-preview', body: { kind: 'query', query } },
     { method: 'POST', path: '/profiles', body: { name: 'Small', spec: { video, audio } } },
     {
       method: 'POST',
@@ -353,5 +361,10 @@ export function sampleBodies(
       },
     },
     { method: 'POST', path: `/channels/${channelId}/rebuild`, body: {} },
+    {
+      method: 'POST',
+      path: `/channels/${channelId}/preview`,
+      body: { schedule, zone: 'UTC', seed: 1, from: 'now', to: inSixHours },
+    },
   ];
 }

@@ -183,7 +183,7 @@ const append = createRoute({
 
 const preview = createRoute({
   method: 'post',
-  path: '/collections/preview',
+  path: '/collection-preview',
   tags,
   summary: 'What a query or a union would find now; nothing is saved',
   request: { query: pageQuery, body: body(previewSchema) },
