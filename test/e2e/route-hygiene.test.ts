@@ -93,7 +93,7 @@ describe('every route', { timeout: 120_000 }, () => {
         'PROPFIND',
       ]) {
         if (allowed.includes(method)) continue;
-        const target = fill({ method, path }, 'abc');
+        const target = fitting({ method, path });
         const { status, headers } = await exchange(
           server.base,
           requestBytes({ method, target, headers: authorized }),
@@ -230,18 +230,27 @@ async function kept(): Promise<unknown> {
   );
 }
 
-/** The route's address with this in place of each parameter. Our patterns are all about an ending. */
+/** The route's address with this in place of each parameter, before the ending that its pattern asks for. */
 function fill({ path }: Route, value: string): string {
-  return path.replaceAll(/:[a-zA-Z]+(?:\{([^}]*)\})?/g, (_, pattern?: string) =>
-    pattern === undefined ? value : `${value}.${endingOf(pattern)}`,
+  return path.replaceAll(parameter, (_, pattern?: string) =>
+    pattern === undefined ? value : `${value}.${fileFor(pattern).split('.')[1]}`,
   );
 }
 
-function endingOf(pattern: string): string {
-  const fits = (ending: string) => new RegExp(`^(?:${pattern})$`).test(`abc.${ending}`);
-  const ending = ['ts', 'js', 'css', 'jpg', 'xml', 'm3u', 'gz'].find(fits);
-  if (ending === undefined) throw new Error(`no ending is known that fits ${pattern}`);
-  return ending;
+/** An address that the route matches. */
+function fitting({ path }: Route): string {
+  return path.replaceAll(parameter, (_, pattern?: string) =>
+    pattern === undefined ? 'abc' : fileFor(pattern),
+  );
+}
+
+const parameter = /:[a-zA-Z]+(?:\{([^}]*)\})?/g;
+
+function fileFor(pattern: string): string {
+  const names = ['abc', 'poster'].flatMap((stem) => ['ts', 'js', 'jpg'].map((ending) => `${stem}.${ending}`));
+  const file = names.find((name) => new RegExp(`^(?:${pattern})$`).test(name));
+  if (file === undefined) throw new Error(`no file name is known that fits ${pattern}`);
+  return file;
 }
 
 /** The first of each list. */
