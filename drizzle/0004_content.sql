@@ -11,7 +11,8 @@ CREATE TABLE "collection_members" (
 CREATE TABLE "timelines" (
 	"channel_id" uuid PRIMARY KEY NOT NULL,
 	"version" integer NOT NULL,
-	"sources" text
+	"sources" text,
+	"since" timestamp(3) with time zone
 );
 --> statement-breakpoint
 ALTER TABLE "playout_checkpoints" ADD COLUMN "steps" jsonb;--> statement-breakpoint

@@ -269,15 +269,17 @@ export interface TimelineState {
   version: number;
   /** A digest of what all that is not frozen was planned from; null when that is not one and the same. */
   sources: string | null;
+  /** Where that begins; null likewise. */
+  since: EpochMs | null;
 }
 
 export async function timelineState(db: Database, channelId: string): Promise<TimelineState> {
-  const { version, sources } = timelines;
+  const { version, sources, since } = timelines;
   const [state] = await db
-    .select({ version, sources })
+    .select({ version, sources, since })
     .from(timelines)
     .where(eq(timelines.channelId, channelId));
-  return state ?? { version: 0, sources: null };
+  return state ?? { version: 0, sources: null, since: null };
 }
 
 export async function setTimelineState(db: Database, channelId: string, state: TimelineState): Promise<void> {

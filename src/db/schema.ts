@@ -211,6 +211,8 @@ export const timelines = pgTable('timelines', {
   version: integer().notNull(),
   /** A digest of what all that is not frozen was planned from; null when that is not one and the same. */
   sources: text(),
+  /** Where that begins. */
+  since: instant(),
 });
 
 /**

@@ -80,9 +80,14 @@ export async function planChannel(
     const enough = replace === undefined && !anew && extent!.endsAt >= (request.enough ?? request.until);
     const until = enough ? from : request.until;
     const layout = layOut(planner, sources, { from, until, cursors });
-    const fresh = anew || same || replace !== undefined;
     const plan = { from, layout, inParts: extent === undefined || from >= extent.endsAt };
-    const stored = await storePlan(db, sources, { ...state, sources: fresh ? digest : null }, plan);
+    const isFresh = anew || replace !== undefined;
+    const next = {
+      version: state.version,
+      sources: isFresh || same ? digest : null,
+      since: same ? (state.since ?? from) : isFresh ? from : null,
+    };
+    const stored = await storePlan(db, sources, next, plan);
     if (stored === 'gone') return undefined;
     if (stored === 'outdated') continue;
     const contentEndsAt = await lastContentEnd(db, channelId);

@@ -251,7 +251,10 @@ export class PlayoutService {
         scanned,
       );
     }
-    for (const { lineup } of changed) this.#emit(lineup.id);
+    for (const { lineup } of changed) {
+      await this.#windows.load(lineup.id);
+      this.#emit(lineup.id);
+    }
     this.mediaChanged();
   }
 

@@ -4,11 +4,10 @@ import { type Channel, listChannels } from '../db/channels.ts';
 import { type Collection, listCollections } from '../db/collections.ts';
 import type { Database } from '../db/connection.ts';
 import { libraryLabels, listLibraries } from '../db/libraries.ts';
-import { lastCheckpoint } from '../db/playout.ts';
 import { listProfiles } from '../db/profiles.ts';
 import { collectionMedia, media } from '../db/schema.ts';
 import type { EpochMs } from '../schedule/types.ts';
-import { renameInCursors } from './cursor-names.ts';
+import { timelineForm } from './export-timeline.ts';
 import {
   type ChannelForm,
   type CollectionForm,
@@ -31,7 +30,11 @@ export function toYaml(file: TransferFile): string {
   const document = new YamlDocument(withoutDefaults(file), { aliasDuplicateObjects: false });
   document.commentBefore =
     ' Channels of aircheck. `aircheck import` brings them into a server; `aircheck export --schema` describes the form.';
-  for (const index of file.channels.keys()) onOneLine(document, ['channels', index, 'timeline', 'cursors']);
+  for (const [index, { timeline }] of file.channels.entries()) {
+    const path = ['channels', index, 'timeline'];
+    onOneLine(document, [...path, 'cursors']);
+    for (const item of timeline?.items?.keys() ?? []) onOneLine(document, [...path, 'items', item]);
+  }
   return document.toString({ lineWidth: 0 });
 }
 
@@ -113,22 +116,6 @@ export function channelForm(
     profile: profiles.get(profileId) ?? profileId,
     ...{ enabled, zone, seed },
     schedule: renameCollections(channel.schedule, (id) => collectionNames.get(id) ?? id),
-  };
-}
-
-/** Where a channel's timeline stands: what is on air was planned from there. */
-async function timelineForm(
-  db: Database,
-  channelId: string,
-  now: EpochMs,
-  { collectionNames }: Names,
-): Promise<ChannelForm['timeline']> {
-  const checkpoint = await lastCheckpoint(db, channelId, now);
-  // Before the first programme there is nothing to be known.
-  if (checkpoint === undefined || Object.keys(checkpoint.cursors).length === 0) return undefined;
-  return {
-    at: new Date(checkpoint.at).toISOString(),
-    cursors: renameInCursors(checkpoint.cursors, (id) => collectionNames.get(id) ?? id),
   };
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { profileSpecSchema } from '../ffmpeg/profile.ts';
 import { channelNumberSchema } from '../guide/channel-number.ts';
 import { queryOver } from '../library/media.ts';
-import { orders, scheduleSchema } from '../schedule/types.ts';
+import { fillerKinds, orders, scheduleSchema } from '../schedule/types.ts';
 
 // The form of a file that whole channels are kept in. Libraries, collections and profiles are named by their names,
 // media by their library and their path in it: so it means the same on another server, where other ids are given.
@@ -80,10 +80,55 @@ const collectionSchema = z.discriminatedUnion('kind', [
 
 const profileSchema = z.strictObject({ name: z.string().trim().min(1).max(100), spec: profileSpecSchema });
 
-const timelineSchema = z.strictObject({
-  at: z.iso.datetime({ offset: true }),
-  cursors: z.record(z.string(), z.unknown()).describe('Opaque: what the planner remembers at that instant'),
+const instant = z.iso.datetime({ offset: true });
+const milliseconds = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+
+const timelineItemSchema = z.strictObject({
+  start: instant,
+  stop: instant,
+  kind: z.enum(['program', 'filler', 'offline']),
+  media: z.strictObject({ library: libraryName, path: mediaPath }).exactOptional(),
+  in: milliseconds.exactOptional(),
+  out: milliseconds.exactOptional(),
+  slot: z.string().max(100).exactOptional(),
+  filler: z.enum(fillerKinds).exactOptional(),
+  guide: milliseconds.exactOptional(),
+  why: z
+    .strictObject({
+      order: z.enum(orders),
+      cycle: z.int().exactOptional(),
+      position: z.int().exactOptional(),
+      member: name.exactOptional(),
+    })
+    .exactOptional(),
 });
+
+const timelineSchema = z
+  .strictObject({
+    at: instant,
+    cursors: z.record(z.string(), z.unknown()).describe('Opaque: what the planner remembers at that instant'),
+    items: z
+      .array(timelineItemSchema)
+      .max(5_000)
+      .exactOptional()
+      .describe('What is on before that, and was planned before an edit'),
+  })
+  .superRefine(({ at, items = [] }, context) => {
+    const ends = [...items.slice(1).map(({ start }) => start), at];
+    for (const [index, { start, stop }] of items.entries()) {
+      const [begins, over, next] = [start, stop, ends[index] ?? at].map(Date.parse) as [
+        number,
+        number,
+        number,
+      ];
+      if (begins < over && over === next) continue;
+      const message = 'does not end where the next item, or the time of the cursors, begins';
+      context.addIssue({ code: 'custom', path: ['items', index, 'stop'], message });
+    }
+  });
 
 const channelSchema = z.strictObject({
   number: channelNumberSchema,
@@ -151,6 +196,8 @@ export type LibraryForm = TransferFile['libraries'][number];
 export type CollectionForm = TransferFile['collections'][number];
 export type ProfileForm = TransferFile['profiles'][number];
 export type ChannelForm = TransferFile['channels'][number];
+export type TimelineForm = z.output<typeof timelineSchema>;
+export type TimelineItemForm = z.output<typeof timelineItemSchema>;
 
 /** The same for editors and other programs, as JSON Schema (draft 2020-12). */
 export function transferJsonSchema(): object {

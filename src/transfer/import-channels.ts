@@ -2,13 +2,12 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { eq, inArray, sql } from 'drizzle-orm';
 import { type Channel, listChannels, newGuideId } from '../db/channels.ts';
-import { insertCheckpoints } from '../db/playout.ts';
 import { channels } from '../db/schema.ts';
 import type { Schedule } from '../schedule/types.ts';
-import { renameInCursors } from './cursor-names.ts';
 import { channelForm } from './export.ts';
 import type { ChannelForm } from './format.ts';
 import { type ImportRun, mayReplace } from './import-run.ts';
+import { importTimeline } from './import-timeline.ts';
 import { renameCollections } from './schedule-names.ts';
 
 /** Adds the channels that are not there, and changes those of the same numbers that may be changed. */
@@ -23,7 +22,7 @@ export async function importChannels(run: ImportRun): Promise<void> {
     const plays = resolved(run, form, path);
     if (plays === undefined) continue;
     const same = known.get(form.number);
-    if (same === undefined) await add(run, form, plays);
+    if (same === undefined) await add(run, form, plays, path);
     else await replaceUnlessSame(run, form, plays, { same, path });
   }
   for (const { id, profileId } of all) if (changedProfiles.has(profileId)) changedChannels.add(id);
@@ -53,8 +52,8 @@ function resolved(run: ImportRun, form: ChannelForm, path: string): Plays | unde
   return profileId === undefined || wrong.length > before ? undefined : { profileId, schedule };
 }
 
-async function add(run: ImportRun, form: ChannelForm, plays: Plays): Promise<void> {
-  const { tx, report, changedChannels, collections } = run;
+async function add(run: ImportRun, form: ChannelForm, plays: Plays, path: string): Promise<void> {
+  const { tx, report, changedChannels } = run;
   const { profile: _, schedule: __, guideId, seed, timeline, ...rest } = form;
   const id = randomUUID();
   await tx.insert(channels).values({
@@ -62,10 +61,7 @@ async function add(run: ImportRun, form: ChannelForm, plays: Plays): Promise<voi
     guideId: guideId ?? newGuideId(form.number, id),
     seed: seed ?? randomInt(1, 2 ** 31 - 1),
   });
-  if (timeline !== undefined) {
-    const cursors = renameInCursors(timeline.cursors, (name) => collections.get(name) ?? name);
-    await insertCheckpoints(tx, id, [{ at: Date.parse(timeline.at), cursors, steps: null }]);
-  }
+  if (timeline !== undefined) await importTimeline(run, id, timeline, path);
   changedChannels.add(id);
   report.channels.push({ name: form.number, action: 'add' });
 }
