@@ -1,6 +1,6 @@
 import { inArray } from 'drizzle-orm';
 import type { Database } from '../db/connection.ts';
-import { lastCheckpoint, type PlayoutRow, rowsBetween, timelineState } from '../db/playout.ts';
+import { lastCheckpoint, type PlayoutRow, rowAt, rowsBetween, timelineState } from '../db/playout.ts';
 import { media } from '../db/schema.ts';
 import type { EpochMs, FillerKind } from '../schedule/types.ts';
 import { renameInCursors } from './cursor-names.ts';
@@ -21,17 +21,18 @@ export async function timelineForm(
 ): Promise<TimelineForm | undefined> {
   const { since } = await timelineState(db, channelId);
   const onAir = await lastCheckpoint(db, channelId, now);
-  if (onAir === undefined) return undefined;
+  const begins = onAir?.at ?? (await rowAt(db, channelId, now))?.startsAt;
+  if (begins === undefined) return undefined;
   // An edit has not come into effect yet: what is frozen was planned from something else.
-  const isFrozen = since !== null && since > onAir.at;
-  const at = isFrozen ? since : onAir.at;
-  const { cursors } = isFrozen ? ((await lastCheckpoint(db, channelId, at)) ?? onAir) : onAir;
-  if (Object.keys(cursors).length === 0) return undefined;
-  const rows = isFrozen ? await rowsBetween(db, channelId, onAir.at, at, mostItems) : [];
+  const isFrozen = since !== null && since > begins;
+  const place = isFrozen ? await lastCheckpoint(db, channelId, since) : onAir;
+  if (place === undefined || Object.keys(place.cursors).length === 0) return undefined;
+  const at = isFrozen ? since : place.at;
+  const rows = isFrozen ? await rowsBetween(db, channelId, begins, at, mostItems) : [];
   const nameOf = (id: string) => names.collectionNames.get(id) ?? id;
   return {
     at: new Date(at).toISOString(),
-    cursors: renameInCursors(cursors, nameOf),
+    cursors: renameInCursors(place.cursors, nameOf),
     ...(rows.length === 0 ? {} : { items: await itemForms(db, rows, at, { ...names, nameOf }) }),
   };
 }

@@ -9,7 +9,7 @@ import { importCollections } from './import-collections.ts';
 import { importLibraries } from './import-libraries.ts';
 import { importProfiles } from './import-profiles.ts';
 import { beginRun, type ImportReport } from './import-run.ts';
-import { readFile } from './read-file.ts';
+import { readFile, type WrongFile, wrongFile } from './read-file.ts';
 
 export interface ImportOptions {
   /** Nothing is changed; the report says what would be. */
@@ -20,7 +20,7 @@ export interface ImportOptions {
 
 export type ImportAnswer =
   /** Nothing was changed: the file is `wrong`, or what is there already is in `conflict` with it. */
-  | { kind: 'refused'; reason: 'wrong' | 'conflict'; problems: WrongPart[]; more: number }
+  | ({ kind: 'refused'; reason: 'wrong' | 'conflict' } & WrongFile)
   | {
       kind: 'done';
       report: ImportReport;
@@ -40,7 +40,7 @@ export async function importFile(
   options: ImportOptions,
 ): Promise<ImportAnswer> {
   const read = readFile(bytes);
-  if ('problems' in read) return refused('wrong', read.problems);
+  if ('problems' in read) return { kind: 'refused', reason: 'wrong', ...read };
   const answer = await inOneTransaction(db, read.file, options);
   if (answer.kind === 'done') await noteFolders(read.file, answer.report);
   return answer;
@@ -80,11 +80,8 @@ class Undone extends Error {
   }
 }
 
-const mostProblems = 100;
-
 function refused(reason: 'wrong' | 'conflict', problems: readonly WrongPart[]): ImportAnswer {
-  const more = Math.max(0, problems.length - mostProblems);
-  return { kind: 'refused', reason, problems: problems.slice(0, mostProblems), more };
+  return { kind: 'refused', reason, ...wrongFile(problems) };
 }
 
 /** A disk may be away at the moment; its library is scanned once it is back. */

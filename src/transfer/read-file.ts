@@ -3,11 +3,27 @@ import type { WrongPart } from '../errors.ts';
 import { formatVersion, type TransferFile, transferSchema } from './format.ts';
 import { readYaml, YamlError, type YamlFile } from './yaml-file.ts';
 
+/** What is wrong with a file: the first problems, and how many more there are. */
+export interface WrongFile {
+  problems: WrongPart[];
+  more: number;
+}
+
+const mostProblems = 100;
+
+/** As many problems as anybody reads. */
+export function wrongFile(problems: readonly WrongPart[]): WrongFile {
+  return {
+    problems: problems.slice(0, mostProblems),
+    more: Math.max(0, problems.length - mostProblems),
+  };
+}
+
 /**
  * Reads a file of YAML or JSON. What is wrong is told with the path and the line, all of it at once: paths are such
  * as `channels.0.zone`, or empty when the file cannot be read as a whole.
  */
-export function readFile(bytes: Uint8Array): { file: TransferFile } | { problems: WrongPart[] } {
+export function readFile(bytes: Uint8Array): { file: TransferFile } | WrongFile {
   const text = utf8(bytes);
   if (text === undefined) return unreadable('it is not text in UTF-8');
   let yaml: YamlFile;
@@ -18,15 +34,19 @@ export function readFile(bytes: Uint8Array): { file: TransferFile } | { problems
     throw error;
   }
   const other = ofAnotherVersion(yaml.content);
-  if (other !== undefined) return { problems: [other] };
+  if (other !== undefined) return wrongFile([other]);
   const parsed = transferSchema.safeParse(yaml.content);
   const wrong = parsed.success ? unusableTexts(yaml.content) : parsed.error.issues.flatMap(described);
   if (parsed.success && wrong.length === 0) return { file: parsed.data };
+  const { problems, more } = wrongFile(
+    wrong.map(({ path, message }) => ({ path: path.map(String).join('.'), message })),
+  );
   return {
-    problems: wrong.map(({ path, message }) => {
-      const line = yaml.lineOf(path);
-      const where = line === undefined ? '' : ` (line ${line})`;
-      return { path: path.map(String).join('.'), message: `${message}${where}` };
+    more,
+    // Looking a line up takes a while where there are many keys.
+    problems: problems.map(({ path, message }, index) => {
+      const line = yaml.lineOf(wrong[index]!.path);
+      return { path, message: line === undefined ? message : `${message} (line ${line})` };
     }),
   };
 }
@@ -39,8 +59,8 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-function unreadable(...messages: string[]): { problems: WrongPart[] } {
-  return { problems: [...new Set(messages)].map((message) => ({ path: '', message })) };
+function unreadable(...messages: string[]): WrongFile {
+  return wrongFile([...new Set(messages)].map((message) => ({ path: '', message })));
 }
 
 /** Nothing else that could be said of such a file would help. */
