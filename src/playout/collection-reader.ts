@@ -39,6 +39,7 @@ export class CollectionReader {
     const names = new Map<string, string>();
     let byTime = false;
     for (const [id, definition] of await definitionsOf(db, collectionIds)) {
+      if (definition.name !== undefined) names.set(id, definition.name);
       if (definition.kind === 'playlist') collections.set(id, { playlist: definition.playlist });
       else {
         byTime ||= definition.content.sources.some(goesByTime);
