@@ -1,9 +1,10 @@
-import { eq } from 'drizzle-orm';
+import { randomUUID } from 'node:crypto';
+import { eq, gte } from 'drizzle-orm';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Config, configSchema } from '../../src/config.ts';
 import { deleteChannel, updateChannel } from '../../src/db/channels.ts';
-import { replaceMedia } from '../../src/db/collections.ts';
+import { createCollection, replaceMedia } from '../../src/db/collections.ts';
 import type { Database } from '../../src/db/connection.ts';
 import { channels, media, playoutItems } from '../../src/db/schema.ts';
 import { planChannel } from '../../src/playout/plan-channel.ts';
@@ -269,6 +270,95 @@ describe.each(databases)('the playout service ($name)', ({ open }) => {
     await expect(service.extendAll()).rejects.toThrow(`Channel ${bad.channel.number} could`);
     expect(service.status(good.id).status).toBe('ok');
     expect(service.status(bad.id).status).toBe('planning');
+  });
+
+  it('plays new media beyond the freeze horizon once the playout task has run, and what is frozen stays', async () => {
+    const { id, library, ids, collection } = await aStation();
+    service = aService({ settleMs: day });
+    await service.start();
+    await service.extendAll();
+    now = t0 + 33 * minute;
+    const frozen = (await rowsOf(db, id)).filter((row) => row.startsAt < now + 2 * hour);
+    const extra = await library.file({ title: 'New', durationMs: 10 * minute });
+    await replaceMedia(db, collection, [...ids, extra]);
+    service.mediaChanged();
+    expect(await service.extendAll()).toMatchObject({ planned: 1 });
+    const rows = await rowsOf(db, id);
+    expect(rows.slice(0, frozen.length)).toEqual(frozen);
+    expect(rows.find((row) => row.mediaId === extra)!.startsAt).toBeGreaterThanOrEqual(now + 2 * hour);
+    expect(await service.extendAll()).toMatchObject({ planned: 0 });
+  });
+
+  it('looks again at what changes by the time alone', async () => {
+    const library = await aLibrary(db);
+    const film = await library.file({ title: 'Film', durationMs: 25 * minute });
+    const query = { library: library.id, addedWithin: 'P3D' };
+    const { id: play } = await createCollection(db, { name: randomUUID(), kind: 'query', query });
+    await db.update(media).set({ addedAt: t0 }).where(eq(media.id, film));
+    const { id } = await aChannel(db, play);
+    await service.start();
+    await service.extendAll();
+    expect((await rowsOf(db, id)).every((row) => row.mediaId === film)).toBe(true);
+    now = t0 + 3 * day + hour;
+    await service.extendAll();
+    const last = (await rowsOf(db, id)).at(-1)!;
+    expect(last).toMatchObject({ kind: 'offline' });
+    expect(last.startsAt).toBeLessThan(now + 2 * hour + 25 * minute);
+  });
+
+  it('plans nothing again after a restart, but what was edited while it was away', async () => {
+    const [same, edited] = [await aStation(), await aStation()];
+    await service.start();
+    await service.extendAll();
+    await replaceMedia(db, edited.collection, edited.ids.slice(2));
+    now = t0 + hour;
+    const before = await rowsOf(db, same.id);
+    const replaced: string[] = [];
+    const again = aService({
+      plan: async (request) => {
+        const result = await planChannel(reach, request);
+        if (result?.changed) replaced.push(request.channelId);
+        return result;
+      },
+    });
+    await again.start();
+    await again.extendAll();
+    expect(replaced).toEqual([edited.id]);
+    expect(await rowsOf(db, same.id)).toEqual(before);
+    expect((await rowsOf(db, edited.id)).at(-1)!.mediaId).not.toBe(edited.ids[0]);
+  });
+
+  it('lets channels that come with libraries wait until these are scanned', async () => {
+    await service.start();
+    const { id } = await aStation();
+    let scanned = () => {};
+    const scan = new Promise<void>((done) => {
+      scanned = done;
+    });
+    await service.channelsChanged([id], scan);
+    expect(service.channel(id)).toBeDefined();
+    expect(await service.extendAll()).toMatchObject({ planned: 0 });
+    expect(service.status(id).status).toBe('planning');
+    const told = changed(service, id);
+    scanned();
+    await told;
+    expect(service.status(id).status).toBe('ok');
+  });
+
+  it('can plan again from any instant of what is left of the past', async () => {
+    const { id } = await aStation();
+    service = aService({ settings: { keepPastHours: 3 } });
+    await service.start();
+    await service.extendAll();
+    now = t0 + 10 * hour;
+    await service.extendAll();
+    const rows = await rowsOf(db, id);
+    await db.delete(playoutItems).where(gte(playoutItems.startsAt, now - 2 * hour));
+    await service.extendAll();
+    const restored = await rowsOf(db, id);
+    const ahead = (all: typeof rows) =>
+      all.filter((row) => row.endsAt > now && row.startsAt < now + 40 * hour).map(({ id: _, ...row }) => row);
+    expect(ahead(restored)).toEqual(ahead(rows));
   });
 
   it('says that there is no content, and plays what arrives', async () => {

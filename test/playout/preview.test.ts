@@ -54,7 +54,8 @@ describe.each(databases)('a preview ($name)', ({ open }) => {
     await preview(another(), { from: now - 2 * hour });
     await preview(same());
     expect(await everything()).toEqual(before);
-  });
+    // The thread is started for it.
+  }, 90_000);
 
   it('begins beyond what is frozen, after the programme on air, or at the first joint after an instant', async () => {
     const at = async (from?: PreviewRequest['from']) =>

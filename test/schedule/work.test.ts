@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plan } from '../../src/schedule/plan.ts';
 import {
@@ -8,7 +9,8 @@ import {
   type Slot,
 } from '../../src/schedule/types.ts';
 import { WorkCounter } from './counted-work.ts';
-import { hour, inputOf, type Library, media, minute, slot } from './planning.ts';
+import { hour, inputOf, type Library, media, minute, planned, slot } from './planning.ts';
+import { aChannel } from './schedules.mjs';
 
 // No schedule may keep the planner busy for long, however contradictory it is. What is counted is work, not time.
 
@@ -16,6 +18,7 @@ const day = 24 * hour;
 const second = 1000;
 const many = 20_000;
 const counter = new WorkCounter();
+const seed = Number(process.env.PLAN_SEED ?? Date.now() % 1e9);
 
 beforeAll(() => counter.start());
 afterAll(() => counter.stop());
@@ -190,6 +193,18 @@ describe('the work of a day', () => {
     });
     expect(output!.items.at(-1)!.stop).toBeGreaterThanOrEqual(day);
     expect(work).toBeLessThan(100_000_000);
+  });
+
+  it('is bounded by the items, for any schedules', async () => {
+    const batches = Math.ceil(10 * Number(process.env.PLAN_RUNS ?? 1));
+    for (let batch = 0; batch < batches; batch++) {
+      const channels = fc.sample(aChannel, { numRuns: 100, seed: seed + batch });
+      let items = 0;
+      const work = await counter.count(() => {
+        for (const channel of channels) items += planned(channel, { to: channel.from + day }).items.length;
+      });
+      expect(work / (items + 100 * channels.length), `seed ${seed + batch}`).toBeLessThan(1000);
+    }
   });
 
   it('does not grow with the library, but for one look at it', async () => {

@@ -166,7 +166,7 @@ export class Station {
   readonly pool: ProcessPoolManager;
   readonly settings: Config['streaming'];
   readonly owner = randomUUID();
-  readonly log: { level: number; msg: string }[] = [];
+  readonly log: { level: number; msg: string; reason?: unknown }[] = [];
   readonly heard = new Listener();
   readonly gate: RestartGate;
   readonly slates: SlateStore;
@@ -245,6 +245,11 @@ export class Station {
     const request = get({ host: '127.0.0.1', port, path: `/${number}`, agent: false });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     return new Watcher(response);
+  }
+
+  /** Why encoders were started again. */
+  get reasons(): string[] {
+    return this.log.flatMap(({ reason }) => (typeof reason === 'string' ? reason : []));
   }
 
   encoders(): Promise<number[]> {

@@ -31,14 +31,16 @@ export class Permutation {
   readonly held: string | undefined;
   readonly #stock: Stock;
   readonly #seed: Digest;
+  readonly #rank: (index: number) => number;
   /** Of all entries, and of the shortest, by how many. */
   readonly #runs = new Map<number, Run>();
 
-  constructor(stock: Stock, seed: string, epoch: number, held: string | undefined) {
+  constructor(stock: Stock, seed: Digest, epoch: number, held: string | undefined) {
     this.#stock = stock;
-    this.#seed = digest(seed);
+    this.#seed = seed;
     this.epoch = epoch;
     this.held = held;
+    this.#rank = ranking(stock, seed, held);
   }
 
   /** The first entry behind a place that lasts no longer than `maxMs`. */
@@ -72,7 +74,7 @@ export class Permutation {
     if (run === undefined) {
       const few = among < this.#stock.size;
       const members = few ? this.#stock.byLength.indexes.subarray(0, among) : undefined;
-      run = new Run(this.#stock, members, (index) => this.#rank(index));
+      run = new Run(this.#stock, members, this.#rank);
       this.#runs.set(among, run);
     }
     return run;
@@ -85,12 +87,15 @@ export class Permutation {
     const count = this.#stock.byLength.countWithin(maxMs);
     return 2 * count > size ? size : 2 ** Math.ceil(Math.log2(count));
   }
+}
 
-  #rank(index: number): number {
-    const { lows, highs } = this.#stock.digests;
-    const hash = mix(lows[index]!, highs[index]!, this.#seed);
-    return this.held !== undefined && this.#stock.media[index]!.id === this.held ? hash + hashes : hash;
-  }
+/** Ranks entries by their hashes. It is asked for all of them, so it looks nothing up twice. */
+function ranking(stock: Stock, seed: Digest, held: string | undefined): (index: number) => number {
+  const { media } = stock;
+  const { lows, highs } = stock.digests;
+  const hash = (index: number) => mix(lows[index]!, highs[index]!, seed);
+  if (held === undefined) return hash;
+  return (index) => (media[index]!.id === held ? hash(index) + hashes : hash(index));
 }
 
 interface Ranked {

@@ -86,9 +86,9 @@ export class PlaylistFeed implements Feed {
       this.#touched.add(feed);
       feed.mark();
     }
-    const pick = feed.take(maxMs)!;
+    const { media, lengthMs, why } = feed.take(maxMs)!;
     this.#state = { index, played: index === current && !isOver ? played + 1 : 1, taken: true };
-    return { ...pick, why: { ...pick.why, member: member.play } };
+    return { media, lengthMs, why: { ...why, member: member.play } };
   }
 
   mark(): void {

@@ -1,6 +1,7 @@
 import type { FeedCursor, PlaceCursor } from '../cursors.ts';
+import { type Digest, digest } from '../hash.ts';
 import { refOf, type Stock } from '../stock.ts';
-import type { Feed, FeedId, Pick } from './feed.ts';
+import type { Feed, FeedId, Pick as Played } from './feed.ts';
 import { comparePlaces, Permutation, type Place } from './permutation.ts';
 
 interface State {
@@ -20,7 +21,7 @@ interface State {
   /** The media that was played last. */
   last: string | undefined;
   /** The entry, if it was played since this feed was made. */
-  taken?: number;
+  taken: number | undefined;
 }
 
 interface Found {
@@ -28,6 +29,9 @@ interface Found {
   place: Place;
   wrapped: boolean;
 }
+
+/** What plays next, and how far the cycle has been played then. */
+type Step = Pick<State, 'at' | 'wrapped' | 'ahead'> & { index: number };
 
 /** So much may be played ahead of its turn before what is due is passed over for this cycle. */
 const mostAhead = 16;
@@ -42,26 +46,17 @@ const mostAhead = 16;
 export class ShuffleFeed implements Feed {
   readonly #id: FeedId;
   readonly #stock: Stock;
-  readonly #seed: number;
+  readonly #seed: Digest;
   /** This one, and the one before, to which a step back may lead. */
   #permutations: Permutation[] = [];
-  #state: State = {
-    cycle: 1,
-    position: 0,
-    epoch: 1,
-    held: undefined,
-    at: undefined,
-    origin: undefined,
-    wrapped: false,
-    ahead: [],
-    last: undefined,
-  };
+  #state = begun({ cycle: 1, epoch: 1, held: undefined, at: undefined, last: undefined });
   #marked = this.#state;
 
   constructor(id: FeedId, stock: Stock, seed: number, cursor: FeedCursor | undefined) {
     this.#id = id;
     this.#stock = stock;
-    this.#seed = seed;
+    // The text goes on with the epoch.
+    this.#seed = digest(JSON.stringify([seed, id.slot, id.role]).slice(0, -1));
     if (cursor?.order !== 'shuffle') return;
     const { cycle, position, epoch = cycle, held, at, origin, wrapped = false, ahead = [] } = cursor;
     const permutation = this.#permutation(epoch, held);
@@ -76,19 +71,15 @@ export class ShuffleFeed implements Feed {
       wrapped,
       ahead: ahead.map((each) => permutation.placeOfCursor(each)),
       last: last.id,
+      taken: undefined,
     };
     this.#marked = this.#state;
   }
 
-  take(maxMs: number): Pick | undefined {
+  take(maxMs: number): Played | undefined {
     if (this.#stock.leastMs > maxMs) return undefined;
-    const found = this.#find(this.#state, maxMs) ?? this.#findInNextCycle(maxMs);
-    const { index, state } = found;
-    const position = state.position + 1;
-    const media = this.#stock.media[index]!;
-    this.#state = { ...state, position, last: media.id, taken: index };
-    const why = { order: 'shuffle', cycle: state.cycle, position } as const;
-    return { media, lengthMs: this.#stock.lengthsMs[index]!, why };
+    const step = this.#find(this.#state, maxMs);
+    return step === undefined ? this.#play(this.#nextCycle(maxMs)) : this.#play({ state: this.#state, step });
   }
 
   mark(): void {
@@ -122,20 +113,29 @@ export class ShuffleFeed implements Feed {
     ];
   }
 
-  /** What plays next in this cycle, if anything fits, and how it goes on from there. */
-  #find(state: State, maxMs: number, not?: string): { index: number; state: State } | undefined {
+  #play({ state, step }: { state: State; step: Step }): Played {
+    const { index, at, wrapped, ahead } = step;
+    const { cycle, epoch, held, origin } = state;
+    const position = state.position + 1;
+    const media = this.#stock.media[index]!;
+    // Written out and not spread, here and below: copying objects takes longer than all the rest.
+    this.#state = { cycle, position, epoch, held, at, origin, wrapped, ahead, last: media.id, taken: index };
+    return { media, lengthMs: this.#stock.lengthsMs[index]!, why: { order: 'shuffle', cycle, position } };
+  }
+
+  /** What plays next in this cycle, and is not of a certain media, if anything fits. */
+  #find(state: State, maxMs: number, not?: string): Step | undefined {
     const found = this.#next(state, maxMs, not);
     if (found === undefined) return undefined;
     const { index, place, wrapped } = found;
-    if (state.ahead.length < mostAhead && !this.#isDue(state, index, maxMs)) {
-      return { index, state: { ...state, ahead: [...state.ahead, place] } };
+    const { at, origin, ahead } = state;
+    if (ahead.length < mostAhead && !this.#isDue(state, index, maxMs)) {
+      return { index, at, wrapped: state.wrapped, ahead: [...ahead, place] };
     }
-    const { origin } = state;
     const isAhead = (other: Place) =>
       comparePlaces(other, place) > 0 ||
       (!wrapped && origin !== undefined && comparePlaces(other, origin) <= 0);
-    const ahead = state.ahead.length === 0 ? state.ahead : state.ahead.filter(isAhead);
-    return { index, state: { ...state, at: place, wrapped, ahead } };
+    return { index, at: place, wrapped, ahead: ahead.length === 0 ? ahead : ahead.filter(isAhead) };
   }
 
   /**
@@ -148,21 +148,23 @@ export class ShuffleFeed implements Feed {
     return this.#next(state, Number.POSITIVE_INFINITY)?.index === index;
   }
 
-  /** A cycle does not begin with the last of the one before, if it can begin otherwise. */
-  #findInNextCycle(maxMs: number): { index: number; state: State } {
-    const { cycle, epoch, at, last } = this.#state;
-    const isLeft =
-      this.#id.role !== 'content' && this.#next(this.#state, Number.POSITIVE_INFINITY) !== undefined;
-    const begun = { ...this.#state, cycle: cycle + 1, position: 0, wrapped: false, ahead: [] };
-    if (isLeft) {
-      const rest = { ...begun, origin: at };
-      return this.#find(rest, maxMs, last) ?? this.#find(rest, maxMs)!;
+  /**
+   * Goes round from here when something is still due, and otherwise on to another permutation. That does not begin
+   * with the last of the one before, if it can begin otherwise.
+   */
+  #nextCycle(maxMs: number): { state: State; step: Step } {
+    const { epoch, held, at, last } = this.#state;
+    const cycle = this.#state.cycle + 1;
+    if (this.#id.role !== 'content' && this.#next(this.#state, Number.POSITIVE_INFINITY) !== undefined) {
+      const state = begun({ cycle, epoch, held, at, last });
+      return { state, step: this.#find(state, maxMs, last) ?? this.#find(state, maxMs)! };
     }
-    const fresh = { ...begun, epoch: epoch + 1, held: undefined, at: undefined, origin: undefined };
+    const fresh = begun({ cycle, epoch: epoch + 1, held: undefined, at: undefined, last });
     const first = this.#next(fresh, maxMs)!;
     const isSame = this.#stock.media[first.index]!.id === last;
-    const held = isSame && this.#next(fresh, maxMs, last) !== undefined ? last : undefined;
-    return this.#find({ ...fresh, held }, maxMs)!;
+    const canHold = isSame && this.#next(fresh, maxMs, last) !== undefined;
+    const state = canHold ? begun({ ...fresh, held: last }) : fresh;
+    return { state, step: this.#find(state, maxMs)! };
   }
 
   /** The next that fits and has not been played in this cycle, and is not of a certain media. */
@@ -186,13 +188,37 @@ export class ShuffleFeed implements Feed {
   }
 
   #permutation(epoch: number, held: string | undefined): Permutation {
+    // One entry stands alone in all permutations.
+    const [first] = this.#permutations;
+    if (first !== undefined && this.#stock.size === 1) return first;
     const known = this.#permutations.find((each) => each.epoch === epoch && each.held === held);
     if (known !== undefined) return known;
-    const seed = JSON.stringify([this.#seed, this.#id.slot, this.#id.role, epoch]);
-    const made = new Permutation(this.#stock, seed, epoch, held);
+    const made = new Permutation(this.#stock, digest(`,${epoch}]`, this.#seed), epoch, held);
     this.#permutations = [made, ...this.#permutations.slice(0, 2)];
     return made;
   }
+}
+
+/** A cycle of which nothing has been played. */
+function begun({
+  cycle,
+  epoch,
+  held,
+  at,
+  last,
+}: Pick<State, 'cycle' | 'epoch' | 'held' | 'at' | 'last'>): State {
+  return {
+    cycle,
+    position: 0,
+    epoch,
+    held,
+    at,
+    origin: at,
+    wrapped: false,
+    ahead: [],
+    last,
+    taken: undefined,
+  };
 }
 
 function cursorOf({ id, nth, whole, part }: Place): PlaceCursor {
