@@ -88,7 +88,10 @@ function placesOf(
   if ('socket' in target) {
     const at = { ...common, path: target.socket, user: 'postgres', database: 'postgres' };
     const types = postgres({ ...at, max: 1, types: { textArray } }).options;
-    return { types, places: [{ url: undefined, options: at, types, greeting: 'select 1' }] };
+    return {
+      types,
+      places: [{ url: undefined, options: at, types, greeting: 'select 1', keepsStatements: true }],
+    };
   }
   const { url } = target;
   const types = parse(url);
@@ -99,6 +102,8 @@ function placesOf(
     options: { ...common, ...where },
     types,
     greeting,
+    // There may be a pooler before the server, for which each transaction is another session.
+    keepsStatements: false,
   });
   if (types.path) return { types, places: [place({})] };
   // The driver's own way from one host to the next does not end when none answers.

@@ -11,6 +11,8 @@ export interface Recipe {
   types: Pick<postgres.ParsedOptions, 'parsers' | 'serializers'>;
   /** The first statement. */
   greeting: string;
+  /** The server keeps statements that come again, so that they are sent, read and planned once. */
+  keepsStatements: boolean;
 }
 
 /** An answer's rows, with `count` and `command` beside them. */
@@ -44,6 +46,8 @@ export class DriverConnection {
   usedAt = performance.now();
   readonly #sql: postgres.Sql;
   readonly #waits = new Set<Wait>();
+  /** Statements that were sent, and whether they came again. */
+  readonly #statements: Map<string, boolean> | undefined;
   #socket: Socket | undefined;
   #lost: Error | undefined;
 
@@ -66,6 +70,7 @@ export class DriverConnection {
     this.#sql = recipe.url === undefined ? postgres(options) : postgres(recipe.url, options);
     Object.assign(this.#sql.options.parsers, recipe.types.parsers);
     Object.assign(this.#sql.options.serializers, recipe.types.serializers);
+    if (recipe.keepsStatements) this.#statements = new Map();
   }
 
   /** Rejects with whatever the system, the driver or the server says. */
@@ -87,7 +92,7 @@ export class DriverConnection {
   /** Rejects with what the driver or the server says, or with code NO_ANSWER. */
   async run(text: string, params: readonly unknown[], options: RunOptions): Promise<Rows> {
     if (this.#lost !== undefined) throw this.#lost;
-    const query = this.#sql.unsafe(text, [...params] as never[]);
+    const query = this.#sql.unsafe(text, [...params] as never[], { prepare: this.#isKept(text) });
     try {
       return await this.#inTime(
         (options.asValues ? query.values() : query) as Promise<Rows>,
@@ -119,6 +124,16 @@ export class DriverConnection {
   destroy(reason?: unknown): void {
     this.#lost ??= reason instanceof Error ? reason : ended();
     this.#socket?.destroy();
+  }
+
+  /** What comes once only, with lists of any length in it, is not worth keeping. */
+  #isKept(text: string): boolean {
+    const statements = this.#statements;
+    if (statements === undefined) return false;
+    const isKept = statements.get(text);
+    if (isKept === undefined && statements.size < mostStatements) statements.set(text, false);
+    if (isKept === false) statements.set(text, true);
+    return isKept !== undefined;
   }
 
   /** The driver asks again when a connection closes before the server's greeting, at once and for ever. */
@@ -160,6 +175,9 @@ export class DriverConnection {
     });
   }
 }
+
+/** That a connection remembers. */
+const mostStatements = 500;
 
 const closed = () => new ConnectionLostError('CONNECTION_CLOSED', 'the connection was closed');
 const ended = () => new ConnectionLostError('CONNECTION_ENDED', 'the connection was ended');

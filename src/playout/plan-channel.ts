@@ -9,6 +9,7 @@ import { plan } from '../schedule/plan.ts';
 import {
   collectionsOf,
   type EpochMs,
+  isPlaylist,
   type PlanCollection,
   type PlanProblem,
   type Schedule,
@@ -146,10 +147,20 @@ function digestOf({ zone, seed, schedule, collections }: PlanSources): string {
 function collectionDigest(collection: PlanCollection): string {
   const known = digests.get(collection);
   if (known !== undefined) return known;
-  const digest = sha256(JSON.stringify(collection));
+  const hash = createHash('sha256');
+  if (isPlaylist(collection)) hash.update(JSON.stringify(collection));
+  else {
+    // The text of a hundred thousand media would take more memory than they do.
+    for (let first = 0; first < collection.length; first += digestedAtOnce) {
+      hash.update(JSON.stringify(collection.slice(first, first + digestedAtOnce)));
+    }
+  }
+  const digest = hash.digest('base64url');
   digests.set(collection, digest);
   return digest;
 }
+
+const digestedAtOnce = 500;
 
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('base64url');

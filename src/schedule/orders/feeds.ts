@@ -1,5 +1,5 @@
 import type { FeedCursor } from '../cursors.ts';
-import { Stock, suits } from '../stock.ts';
+import type { Stock } from '../stock.ts';
 import {
   isPlaylist,
   type Order,
@@ -10,29 +10,23 @@ import {
   type PlaylistMember,
 } from '../types.ts';
 import { type Feed, type FeedRequest, holderOf, idOf, keepsParts, keyOf } from './feed.ts';
+import { KnownCollection } from './known-collection.ts';
 import { ListFeed } from './list-feed.ts';
 import { type Member, Members, PlaylistFeed } from './playlist-feed.ts';
 import { RandomFeed } from './random-feed.ts';
 import { memberRequest } from './requests.ts';
 import { RotateFeed } from './rotate-feed.ts';
-import { Sequence } from './sequence.ts';
-import { type Show, showsOf } from './shows.ts';
 import { ShuffleFeed } from './shuffle-feed.ts';
-import { chronological, entryOrder, seasonEpisode } from './sorting.ts';
 import { Wanted } from './wanted.ts';
 
 /**
  * The feeds of all slots, each made when it is needed. Slots of one id in the lists of several days are one slot
- * and go on from one another, as long as they play the same in the same order. What is known of a collection is
- * shared by all that play it.
+ * and go on from one another, as long as they play the same in the same order.
  */
 export class Feeds {
   readonly #input: Pick<PlanInput, 'collections' | 'seed' | 'schedule'>;
   /** What an earlier plan has left, by feed. */
   readonly #earlier: ReadonlyMap<string, FeedCursor>;
-  readonly #stocks = new Map<string, Stock>();
-  readonly #sequences = new Map<string, Sequence>();
-  readonly #shows = new Map<Stock, readonly Show[]>();
   readonly #members = new Map<string, Members>();
   readonly #feeds = new Map<string, Feed>();
   readonly #wanted: Wanted;
@@ -52,28 +46,19 @@ export class Feeds {
   }
 
   /** What can be placed of a collection that is no playlist. */
-  stock(play: string, order: Order, together = false): Stock {
-    const key = JSON.stringify([play, order === 'season-episode', together]);
-    let stock = this.#stocks.get(key);
-    if (stock === undefined) {
-      stock = together
-        ? this.stock(play, order).withParts()
-        : Stock.of(this.#collection(play) as readonly PlanMedia[], (media) => suits(media, order));
-      this.#stocks.set(key, stock);
-    }
-    return stock;
+  stock(play: string, order: Order): Stock {
+    return this.#known(play).stock(order, false);
   }
 
   /** Undefined when there is nothing to play. */
   feed(request: FeedRequest): Feed | undefined {
-    const { play, order } = request;
-    const collection = this.#collection(play);
+    const collection = this.#collection(request.play);
     const key = keyOf(isPlaylist(collection) ? { ...request, order: 'playlist' } : request);
     const made = this.#feeds.get(key);
     if (made !== undefined) return made;
     const feed = isPlaylist(collection)
       ? this.#playlistFeed(request, collection, this.#earlier.get(key))
-      : this.#stockFeed(request, this.stock(play, order, keepsParts(request)));
+      : this.#stockFeed(request);
     if (feed !== undefined) this.#feeds.set(key, feed);
     return feed;
   }
@@ -89,7 +74,12 @@ export class Feeds {
   }
 
   #collection(name: string): PlanCollection {
-    return this.#input.collections.get(name) ?? [];
+    return this.#input.collections.get(name) ?? nothing;
+  }
+
+  #known(play: string): KnownCollection {
+    const collection = this.#collection(play);
+    return KnownCollection.of(isPlaylist(collection) ? nothing : collection);
   }
 
   #playlistFeed(request: FeedRequest, playlist: Playlist, cursor: FeedCursor | undefined): Feed | undefined {
@@ -121,43 +111,26 @@ export class Feeds {
     return members;
   }
 
-  #stockFeed(request: FeedRequest, stock: Stock): Feed | undefined {
+  #stockFeed(request: FeedRequest): Feed | undefined {
+    const { play, order } = request;
+    const known = this.#known(play);
+    const together = keepsParts(request);
+    const stock = known.stock(order, together);
     if (stock.size === 0) return undefined;
     const id = idOf(request);
     const cursor = this.#cursorOf(request, stock);
-    const { order } = request;
     switch (order) {
       case 'chronological':
       case 'season-episode':
       case 'custom':
-        return new ListFeed(id, order, stock, this.#sequence(request.play, order, stock), cursor);
+        return new ListFeed(id, order, stock, known.sequence(order), cursor);
       case 'shuffle':
         return new ShuffleFeed(id, stock, this.#input.seed, cursor);
       case 'random':
         return new RandomFeed(id, stock, this.#input.seed, cursor);
       case 'rotate':
-        return new RotateFeed(id, stock, this.#showsOf(stock), cursor);
+        return new RotateFeed(id, stock, known.shows(together), cursor);
     }
-  }
-
-  #sequence(play: string, order: 'chronological' | 'season-episode' | 'custom', stock: Stock): Sequence {
-    const key = JSON.stringify([play, order]);
-    let sequence = this.#sequences.get(key);
-    if (sequence === undefined) {
-      const compare = { chronological, 'season-episode': seasonEpisode, custom: undefined }[order];
-      sequence = new Sequence(stock, compare && entryOrder(stock, compare));
-      this.#sequences.set(key, sequence);
-    }
-    return sequence;
-  }
-
-  #showsOf(stock: Stock): readonly Show[] {
-    let shows = this.#shows.get(stock);
-    if (shows === undefined) {
-      shows = showsOf(stock);
-      this.#shows.set(stock, shows);
-    }
-    return shows;
   }
 
   /** A slot that was given another collection begins anew, unless that one has what was played last. */
@@ -174,3 +147,5 @@ export class Feeds {
       );
   }
 }
+
+const nothing: readonly PlanMedia[] = [];
