@@ -1,7 +1,7 @@
 import type { Cursors, EpochMs } from '../schedule/types.ts';
 
 // A channel needs its cursors at every joint of its timeline, and they are large beside what one joint changes in
-// them: a slot that rotates remembers each show. So they are stored whole every few hours, and as changes between.
+// them: a slot that rotates remembers each show. So they are stored whole about once a day, and as changes between.
 
 /** The cursors as they were when everything before `at` had been planned. */
 export interface Checkpoint {
@@ -26,7 +26,7 @@ export interface Change {
   gone?: string[];
 }
 
-const mostMs = 6 * 3_600_000;
+const mostMs = 24 * 3_600_000;
 const mostSteps = 100;
 
 /** Packs checkpoints, one after the other in order of time. */
