@@ -73,7 +73,7 @@ export function commandLine(args: readonly string[]): string {
     .join(' ');
 }
 
-/** A folder that is gone when the test is. */
+/** A folder that is gone when the test is. Not for tests that run beside each other. */
 export async function scratchFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'aircheck-test-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));

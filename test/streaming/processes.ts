@@ -6,7 +6,12 @@ import { scratchFolder } from '../mpegts/real-ffmpeg.ts';
 
 /** An executable of a few lines of shell; it is gone when the test is. */
 export async function script(...lines: string[]): Promise<string> {
-  const file = join(await scratchFolder(), 'encoder.sh');
+  return await scriptIn(await scratchFolder(), ...lines);
+}
+
+/** The same in a folder: of tests that run beside each other, only their own contexts know which one ends. */
+export async function scriptIn(folder: string, ...lines: string[]): Promise<string> {
+  const file = join(folder, 'encoder.sh');
   await writeFile(file, ['#!/bin/sh', ...lines, ''].join('\n'));
   await chmod(file, 0o755);
   return file;
