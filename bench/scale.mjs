@@ -98,7 +98,7 @@ try {
   await rm(data, { recursive: true, force: true });
 }
 
-/** The large library, whose folder is not there: its media stay as they are, and nothing is read. */
+/** The large library, whose folder is not there: its media, which have been measured, stay as they are. */
 async function fill() {
   const database = await openDatabase({ dataFolder: data, log: quietLog() });
   const { db } = database;
@@ -110,12 +110,12 @@ async function fill() {
     );
     await db.execute(sql`
       insert into media (library_id, path, size, mtime_ms, state, duration_ms, probe, kind, title, show, season, episode,
-        plot, genres)
+        plot, genres, loudness)
       select ${library.id}, 'Show ' || n / 100 || '/' || n || '.mkv', 1, 1, 'ready',
         (1200 + n % 47 * 30) * 1000 + n % 1000,
         jsonb_build_object('format', 'matroska', 'durationMs', (1200 + n % 47 * 30) * 1000 + n % 1000, 'chaptersMs', '[]'::jsonb),
         'episode', 'The one with number ' || n, 'Show ' || n / 100, n % 100 / 20 + 1, n % 20 + 1,
-        md5(n::text) || ' and what came of it', array['Drama']
+        md5(n::text) || ' and what came of it', array['Drama'], '{"kind":"silent","at":0}'::jsonb
       from generate_series(0, ${size.media - 1}::int) n`);
     const everything = await createCollection(db, {
       name: 'All of the large library',
@@ -145,6 +145,8 @@ async function fill() {
         schedule: { slots },
       });
     }
+    // As it is after the server's own upkeep.
+    await db.execute(sql`analyze`);
   } finally {
     await database.stop();
   }

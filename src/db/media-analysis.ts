@@ -134,7 +134,8 @@ export async function findingOfGone<K extends FindingKind>(
 }
 
 function lacking(kind: FindingKind): SQL | undefined {
-  const common = and(eq(media.state, 'ready'), isNotNull(media.durationMs), isNotNull(media.probe));
+  // Written out, or the index of what is not measured yet is not found by a statement that is kept.
+  const common = and(sql`${media.state} = 'ready'`, isNotNull(media.durationMs), isNotNull(media.probe));
   switch (kind) {
     case 'loudness':
       return and(common, isNull(media.loudness));

@@ -92,6 +92,10 @@ export const media = pgTable(
     index('media_show_lower').on(sql`lower(${t.show})`),
     index('media_path').on(t.path.op('text_pattern_ops')),
     index('media_added').on(t.addedAt),
+    // The analysis asks for the newest of them, again and again.
+    index('media_unmeasured')
+      .on(t.addedAt.desc().nullsFirst(), t.id)
+      .where(sql`${t.state} = 'ready' and ${t.loudness} is null`),
   ],
 );
 

@@ -1,0 +1,1 @@
+CREATE INDEX "media_unmeasured" ON "media" USING btree ("added_at" DESC NULLS FIRST,"id") WHERE "media"."state" = 'ready' and "media"."loudness" is null;
