@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -154,16 +154,14 @@ async function withFile<T>(bytes: Buffer, use: (file: string) => Promise<T>): Pr
 
 /** The pids of encoders that belong to a server, by what the system says. */
 export async function encodersOf(server: RunningServer): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,stat=,args=']);
-  const candidates = stdout
-    .split('\n')
-    .filter((line) => line.includes('ffmpeg') && !/^\s*\d+\s+Z/.test(line))
-    .map((line) => Number(line.trim().split(/\s+/)[0]));
-  const owned = await Promise.all(
-    candidates.map(async (pid) => {
-      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      return environment.split('\0').includes(`AIRCHECK_OWNER=${server.data}`);
-    }),
-  );
-  return candidates.filter((_, index) => owned[index]);
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const owned = await Promise.all(pids.map((pid) => isEncoderOf(server, pid)));
+  return pids.filter((_, index) => owned[index]).map(Number);
+}
+
+/** Of a process that has ended, and waits for somebody to take notice, there is nothing to read. */
+async function isEncoderOf(server: RunningServer, pid: string): Promise<boolean> {
+  const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+  if (!(await read('cmdline')).includes('ffmpeg')) return false;
+  return (await read('environ')).split('\0').includes(`AIRCHECK_OWNER=${server.data}`);
 }
