@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type BundlePart, bundle } from '../../src/diagnostics/bundle.ts';
 import { unzip } from '../support/unzip.ts';
 
@@ -61,12 +61,18 @@ describe('a bundle', () => {
   });
 
   it('does not wait for a part that hangs', async () => {
+    const { timeout } = AbortSignal;
+    const asked = vi
+      .spyOn(AbortSignal, 'timeout')
+      .mockImplementation((ms) => timeout.call(AbortSignal, ms / 50));
+    onTestFinished(() => asked.mockRestore());
     const files = await filesOf([
       { name: 'a.txt', read: () => new Promise(() => {}) },
       { name: 'b.txt', read: async () => 'there' },
     ]);
     expect([...files.keys()]).toEqual(['a.txt.missing.txt', 'b.txt']);
     expect(files.get('a.txt.missing.txt')).toMatch('longer than 10 s');
+    expect(asked).toHaveBeenCalledWith(10_000);
   });
 
   it('masks line by line, however long the text is, and cuts what is far too long', async () => {

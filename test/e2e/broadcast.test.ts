@@ -1,10 +1,16 @@
 import { setMaxListeners } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
+  broadcastClips,
   broadcastSamples,
   decodeErrors,
   encodersOf,
+  makeClips,
+  makeRest,
   type TestChannel,
   tuneError,
 } from '../support/broadcast.ts';
@@ -91,9 +97,13 @@ describe('a folder of recordings, broadcast by the built server', () => {
   });
 
   it('sends one clean stream over joints of all kinds, by number as well as by id', async () => {
-    const { status, headers, bytes } = await capture(`${server.base}/iptv/channel/1.ts`, 40_000);
-    const { joints } = await stream(channel.id);
-    expect(joints).toBeGreaterThan(0);
+    const leave = new AbortController();
+    const watching = capture(`${server.base}/iptv/channel/1.ts`, 120_000, leave.signal);
+    const over = async () => ((await stream(channel.id)).joints > 0 ? true : undefined);
+    await until('a joint was sent', over, 60_000);
+    await delay(8_000);
+    leave.abort();
+    const { status, headers, bytes } = await watching;
     expect(status).toBe(200);
     expect(headers).toMatchObject({ 'content-type': 'video/mp2t', 'cache-control': 'no-store' });
     const found = analyse(bytes.subarray(0, bytes.length - (bytes.length % 188)));
@@ -208,18 +218,25 @@ describe('a folder of recordings, broadcast by the built server', () => {
 describe('a server that may run two encoders, on its own database or a real one', () => {
   let server: RunningServer;
   let channels: TestChannel[];
+  let clips: string;
 
   beforeAll(async () => {
+    clips = await mkdtemp(join(tmpdir(), 'aircheck-clips-'));
+    await makeClips(clips, 30);
+    await makeRest(clips);
     const postgres = inject('postgresUrl');
     server = await startServer({
       ...settings,
       AIRCHECK_STREAMING_MAX_PROCESSES: '2',
       ...(postgres === null ? {} : { DATABASE_URL: postgres }),
     });
-    channels = await broadcastSamples(server, { channels: 8 });
+    channels = await broadcastClips(server, clips, { channels: 8 });
   }, 180_000);
 
-  afterAll(() => server?.remove());
+  afterAll(async () => {
+    await server?.remove();
+    await rm(clips, { recursive: true, force: true });
+  });
 
   it('never runs a third one: the other tunes are told to come back', async () => {
     const leave = new AbortController();

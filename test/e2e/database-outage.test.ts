@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { broadcastSamples, decodeErrors, makeClips, type TestChannel } from '../support/broadcast.ts';
+import { broadcastClips, decodeErrors, makeClips, makeRest, type TestChannel } from '../support/broadcast.ts';
 import { capture } from '../support/capture.ts';
 import { hasOwnPostgres, type OwnPostgres, startOwnPostgres } from '../support/postgres-cluster.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
@@ -22,6 +22,7 @@ let clips: string;
 beforeAll(async () => {
   clips = mkdtempSync(join(tmpdir(), 'aircheck-clips-'));
   await makeClips(clips, 6);
+  await makeRest(clips);
 }, 120_000);
 
 afterAll(() => rmSync(clips, { recursive: true, force: true }));
@@ -77,7 +78,10 @@ function linesSince(server: RunningServer, offset: number): Map<string, number> 
   return counts;
 }
 
-describe.runIf(hasOwnPostgres())('a server whose PostgreSQL is stopped', () => {
+// These servers mostly wait, each for a database of its own; the tests of one server come one after the other.
+const sideBySide = { concurrent: true };
+
+describe.runIf(hasOwnPostgres())('a server whose PostgreSQL is stopped', sideBySide, () => {
   let cluster: OwnPostgres;
   let server: RunningServer;
   let channel: TestChannel;
@@ -85,7 +89,7 @@ describe.runIf(hasOwnPostgres())('a server whose PostgreSQL is stopped', () => {
   beforeAll(async () => {
     cluster = await startOwnPostgres();
     server = await startServer({ ...settings, DATABASE_URL: cluster.url });
-    [channel] = (await broadcastSamples(server, { folder: clips })) as [TestChannel];
+    [channel] = (await broadcastClips(server, clips)) as [TestChannel];
   }, 120_000);
 
   afterAll(async () => {
@@ -93,7 +97,7 @@ describe.runIf(hasOwnPostgres())('a server whose PostgreSQL is stopped', () => {
     await cluster?.stop();
   });
 
-  it(
+  it.sequential(
     'goes on sending, answers 503, and is itself again soon after the start',
     async () => {
       const endWatching = watch(channel);
@@ -170,7 +174,7 @@ describe.runIf(hasOwnPostgres())('a server whose PostgreSQL is stopped', () => {
     outageMs + 90_000,
   );
 
-  it('ends in time while it is gone', async () => {
+  it.sequential('ends in time while it is gone', async () => {
     await cluster.halt('fast');
     const began = performance.now();
     const code = await server.end('SIGTERM');
@@ -181,7 +185,7 @@ describe.runIf(hasOwnPostgres())('a server whose PostgreSQL is stopped', () => {
   }, 60_000);
 });
 
-describe.runIf(hasOwnPostgres())('a server whose PostgreSQL answers no more', () => {
+describe.runIf(hasOwnPostgres())('a server whose PostgreSQL answers no more', sideBySide, () => {
   it('answers 503 all the same, and ends in time', async () => {
     const cluster = await startOwnPostgres();
     const { hostname, port } = new URL(cluster.url);
@@ -209,7 +213,7 @@ describe.runIf(hasOwnPostgres())('a server whose PostgreSQL answers no more', ()
   }, 120_000);
 });
 
-describe.runIf(hasOwnPostgres())('a server that is granted three connections', () => {
+describe.runIf(hasOwnPostgres())('a server that is granted three connections', sideBySide, () => {
   let cluster: OwnPostgres;
   let limited: string;
   let server: RunningServer;
@@ -231,8 +235,8 @@ describe.runIf(hasOwnPostgres())('a server that is granted three connections', (
     await cluster?.stop();
   });
 
-  it('scans, plans and answers with them', async () => {
-    const [channel] = (await broadcastSamples(server, { folder: clips })) as [TestChannel];
+  it.sequential('scans, plans and answers with them', async () => {
+    const [channel] = (await broadcastClips(server, clips)) as [TestChannel];
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, i) => {
         if (i % 10 === 0) return asked(server, 'POST', `/channels/${channel.id}/rebuild`);
@@ -243,7 +247,7 @@ describe.runIf(hasOwnPostgres())('a server that is granted three connections', (
     expect(server.output()).not.toContain('too many connections');
   }, 60_000);
 
-  it('gets by with two of them when somebody else takes the third, and with one', async () => {
+  it.sequential('gets by with two of them when somebody else takes the third, and with one', async () => {
     const [id] = (await asked(server, 'GET', '/channels')).body.items.map((item: { id: string }) => item.id);
     const others: postgres.Sql[] = [];
     try {
@@ -275,14 +279,17 @@ describe.runIf(hasOwnPostgres())('a server that is granted three connections', (
 /** Writes until the disk is full and for a while longer; says what was acknowledged, and what was answered otherwise. */
 async function writeUntilFull(server: RunningServer, kept: Set<string>) {
   const answers = new Map<number, string>();
-  let until = performance.now() + 30_000;
-  for (let i = 0; performance.now() < until; i++) {
-    const name = `full ${i} ${'x'.repeat(180)}`;
-    const answer = await asked(server, 'POST', '/collections', { name, kind: 'query', query: {} });
-    if (answer.status === 201) kept.add(name);
-    else if (answers.size === 0) until = performance.now() + 4_000;
-    if (answer.status !== 201) answers.set(answer.status, answer.body.detail);
-  }
+  let until = performance.now() + 60_000;
+  const write = async (writer: number) => {
+    for (let i = 0; performance.now() < until; i++) {
+      const name = `full ${writer} ${i} ${'x'.repeat(180)}`;
+      const answer = await asked(server, 'POST', '/collections', { name, kind: 'query', query: {} });
+      if (answer.status === 201) kept.add(name);
+      else if (answers.size === 0) until = performance.now() + 4_000;
+      if (answer.status !== 201) answers.set(answer.status, answer.body.detail);
+    }
+  };
+  await Promise.all([1, 2, 3, 4].map(write));
   return answers;
 }
 
@@ -306,7 +313,7 @@ async function collectionNames(server: RunningServer): Promise<Set<string>> {
   }
 }
 
-describe.runIf(canMount())('a server whose database has no room left', () => {
+describe.runIf(canMount())('a server whose database has no room left', sideBySide, () => {
   const kinds: ('embedded' | 'postgres')[] = hasOwnPostgres() ? ['embedded', 'postgres'] : ['embedded'];
 
   // Of the little room, the tables take the first page or the log its next file: either may be what fails.
@@ -321,7 +328,7 @@ describe.runIf(canMount())('a server whose database has no room left', () => {
         cluster ? {} : { data: join(disk.path, 'data') },
       );
       try {
-        const [channel] = (await broadcastSamples(server, { folder: clips })) as [TestChannel];
+        const [channel] = (await broadcastClips(server, clips)) as [TestChannel];
         const endWatching = watch(channel);
         await until('the programme is on', async () => (await joints(server, channel)) >= 0 || undefined);
         const kept = new Set<string>();
@@ -330,7 +337,7 @@ describe.runIf(canMount())('a server whose database has no room left', () => {
         const answers = await writeUntilFull(server, kept);
         const detail = answers.get(507) ?? answers.get(503);
         expect([...answers.keys()].every((status) => status === 507 || status === 503)).toBe(true);
-        expect(detail).toBeDefined();
+        expect(detail, `${kept.size} acknowledged`).toBeDefined();
 
         disk.free();
         // A PostgreSQL that could not write its log has ended; an admin starts it again.

@@ -2,7 +2,7 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, type TestContext } from 'vitest';
 import { findProgram } from '../../src/ffmpeg/find-program.ts';
 import { readExposition, total } from '../support/exposition.ts';
 import { createTestDatabase } from '../support/postgres-cluster.ts';
@@ -32,7 +32,8 @@ const becomes = (server: RunningServer, status: number) =>
     30_000,
   );
 
-describe('a server whose ffmpeg goes away', () => {
+// They mostly wait for the next look at what they need.
+describe('a server whose ffmpeg goes away', { concurrent: true }, () => {
   let folder: string;
   let ffmpeg: string;
   let server: RunningServer;
@@ -48,7 +49,7 @@ describe('a server whose ffmpeg goes away', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('is ready at once when it is on air', async () => {
+  it.sequential('is ready at once when it is on air', async () => {
     const checks = { database: { ok: true }, ffmpeg: { ok: true }, ffprobe: { ok: true } };
     expect(await asked(server, '/health/ready')).toMatchObject({ status: 200, body: { checks } });
     expect((await asked(server, '/health/live')).status).toBe(200);
@@ -60,7 +61,7 @@ describe('a server whose ffmpeg goes away', () => {
     }
   });
 
-  it('says so, and takes it back when the program is there again', async () => {
+  it.sequential('says so, and takes it back when the program is there again', async () => {
     await rm(ffmpeg);
     const { body } = await becomes(server, 503);
     expect(body.status).toBe('not ready');
@@ -132,34 +133,31 @@ class Way {
 
 const postgresUrl = inject('postgresUrl');
 
-describe.runIf(postgresUrl !== null)('a server whose database goes away', () => {
-  let drop: () => Promise<void>;
-  let way: Way;
-  let server: RunningServer;
-
-  beforeAll(async () => {
-    const database = await createTestDatabase(postgresUrl as string);
-    drop = database.drop;
-    const url = new URL(database.databaseUrl);
-    way = new Way({ host: url.hostname, port: Number(url.port || 5432) });
+describe.runIf(postgresUrl !== null)('a server whose database goes away', { concurrent: true }, () => {
+  /** With a database of its own, and the way to it. Both are gone when the test is. */
+  async function startBeyond(finished: TestContext['onTestFinished']) {
+    const { databaseUrl, drop } = await createTestDatabase(postgresUrl as string);
+    finished(drop);
+    const url = new URL(databaseUrl);
+    const way = new Way({ host: url.hostname, port: Number(url.port || 5432) });
     url.hostname = '127.0.0.1';
     url.port = String(await way.open());
-    server = await startServer({ DATABASE_URL: url.href, AIRCHECK_METRICS_OPEN: 'true' });
-  });
-  afterAll(async () => {
-    await server?.remove();
-    way?.close();
-    await drop?.();
-  });
+    finished(() => way.close());
+    const server = await startServer({ DATABASE_URL: url.href, AIRCHECK_METRICS_OPEN: 'true' });
+    finished(() => server.remove());
+    return { server, way };
+  }
 
-  it.each([
-    ['does not answer', () => way.silence()],
-    ['is stopped', () => way.close()],
+  it.for([
+    { how: 'does not answer', cut: (way: Way) => way.silence() },
+    { how: 'is stopped', cut: (way: Way) => way.close() },
   ])(
-    'is not ready while it %s, says so without waiting for it, and recovers by itself',
-    async (_how, cut) => {
+    'is not ready while it $how, says so without waiting for it, and recovers by itself',
+    { timeout: 120_000 },
+    async ({ cut }, { onTestFinished: finished }) => {
+      const { server, way } = await startBeyond(finished);
       await becomes(server, 200);
-      cut();
+      cut(way);
       const { body, tookMs } = await becomes(server, 503);
       expect(body.checks).toMatchObject({ database: { ok: false }, ffmpeg: { ok: true } });
       expect(tookMs).toBeLessThan(2_000);
@@ -173,10 +171,11 @@ describe.runIf(postgresUrl !== null)('a server whose database goes away', () => 
       await way.open();
       await becomes(server, 200);
     },
-    120_000,
   );
 
-  it('counts the task that fails without it', async () => {
+  it('counts the task that fails without it', async ({ onTestFinished: finished }) => {
+    const { server, way } = await startBeyond(finished);
+    await becomes(server, 200);
     const failed = { task: 'playout', outcome: 'failed' };
     const before = (await metric(server, 'aircheck_task_runs_total', failed)) ?? 0;
     way.close();

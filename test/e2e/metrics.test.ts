@@ -3,8 +3,9 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { broadcastSamples, encodersOf, makeClips, type TestChannel } from '../support/broadcast.ts';
+import { broadcastClips, encodersOf, makeRest, type TestChannel } from '../support/broadcast.ts';
 import { type Capture, capture } from '../support/capture.ts';
 import { readExposition, total } from '../support/exposition.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
@@ -24,6 +25,24 @@ async function scraped(
   return (name, labels) => total(samples, `aircheck_${name}`, labels);
 }
 
+/** A recording that no encoder can make small, so that what a player does not read soon fills all buffers. */
+async function makeNoise(file: string, seconds: number): Promise<void> {
+  const picture = ['-f', 'lavfi', '-i', `testsrc2=s=320x180:r=25:d=${seconds},noise=alls=60:allf=t`];
+  const sound = ['-f', 'lavfi', '-i', `sine=d=${seconds}`];
+  await execa('ffmpeg', [
+    '-nostdin',
+    '-v',
+    'error',
+    ...picture,
+    ...sound,
+    '-c:v',
+    'mpeg2video',
+    '-q:v',
+    '2',
+    file,
+  ]);
+}
+
 /** A player that has asked for a stream and takes nothing of it. */
 async function unread(url: string): Promise<http.IncomingMessage> {
   const request = http.get(url, { agent: false });
@@ -39,7 +58,9 @@ describe('the metrics of a server that broadcasts', () => {
 
   beforeAll(async () => {
     clips = await mkdtemp(join(tmpdir(), 'aircheck-clips-'));
-    await makeClips(clips, 8);
+    // Of several lengths, so that the joints of the channels do not meet.
+    for (const seconds of [6, 7, 8]) await makeNoise(join(clips, `${seconds}.mkv`), seconds);
+    await makeRest(clips);
     server = await startServer({
       AIRCHECK_LIBRARY_SETTLE_MS: '0',
       // Files that vanish are to be found missing by the encoders.
@@ -50,7 +71,7 @@ describe('the metrics of a server that broadcasts', () => {
       AIRCHECK_STREAMING_RING_SECONDS: '5',
       AIRCHECK_STREAMING_VIEWER_STALL_MS: '10000',
     });
-    channels = await broadcastSamples(server, { channels: 5, folder: clips });
+    channels = await broadcastClips(server, clips, { channels: 5, bitrateKbps: 4_000 });
   }, 180_000);
 
   afterEach(() => {
@@ -202,12 +223,17 @@ describe('the metrics of a server that broadcasts', () => {
 
   it('count a tune for which there was no encoder', async () => {
     await moves('spawn_refusals_total', { reason: 'pool-full' }, async () => {
-      const tunes = channels.map((_, index) => watch(index));
       await until(
         'somebody was refused',
-        async () => (await Promise.race(tunes.map(({ watched }) => watched))).status === 503 || undefined,
+        async () => {
+          // Where an item is nearly over, a channel may begin without an encoder, and needs one when it is too late.
+          const tunes = channels.map((_, index) => watch(index));
+          const first = await Promise.race([...tunes.map(({ watched }) => watched), delay(2_000)]);
+          await Promise.all(tunes.map(({ leave }) => leave()));
+          return first?.status === 503 || undefined;
+        },
+        60_000,
       );
-      await Promise.all(tunes.map(({ leave }) => leave()));
     });
     await nobodyIsLeft();
   }, 150_000);

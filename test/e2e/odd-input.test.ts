@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeErrors } from '../support/broadcast.ts';
+import { decodeErrors, makeRest } from '../support/broadcast.ts';
 import { capture } from '../support/capture.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
 import { analyse, backwardSteps, largestStep } from '../support/transport-stream.ts';
@@ -89,7 +89,7 @@ describe('odd recordings', () => {
     const whole = await readFile(join(folder, '-i.mp4'));
     await writeFile(join(folder, 'cut off.mp4'), whole.subarray(0, whole.length / 2));
 
-    // Clips of two seconds fill a long timeline with many rows.
+    await makeRest(folder);
     server = await startServer({ AIRCHECK_LIBRARY_SETTLE_MS: '0', AIRCHECK_PLAYOUT_HORIZON_HOURS: '48' });
     const { body: library } = await server.api('POST', '/libraries', { name: 'Odd', path: folder });
     await until('the library is scanned', async () => {
@@ -112,16 +112,15 @@ describe('odd recordings', () => {
       expect([name, listed.get(name)?.state]).toEqual([name, 'failed']);
       expect(listed.get(name)?.reason?.length).toBeGreaterThan(5);
     }
-    expect(listed.size).toBe(Object.keys(playable).length + 3);
+    // With what is played afterwards.
+    expect(listed.size).toBe(Object.keys(playable).length + 3 + 1);
   });
 
   it('go on air one after the other, each without a fault', async () => {
     const media = Object.keys(playable).map((name) => listed.get(name)?.id);
-    const { body: collection } = await server.api('POST', '/collections', {
-      name: 'Odd',
-      kind: 'manual',
-      media,
-    });
+    const collect = async (name: string, ids: (string | undefined)[]) =>
+      (await server.api('POST', '/collections', { name, kind: 'manual', media: ids })).body.id;
+    const [odd, rest] = [await collect('Odd', media), await collect('Rest', [listed.get('rest.mkv')?.id])];
     const { body: profile } = await server.api('POST', '/profiles', {
       name: 'small',
       spec: {
@@ -136,7 +135,13 @@ describe('odd recordings', () => {
       number: '1',
       name: 'Odd',
       profileId: profile.id,
-      schedule: { slots: [{ id: 'all', play: collection.id, mode: 'flood', order: 'custom' }] },
+      // Two days of two seconds each would be planned for longer than all of them are watched here.
+      schedule: {
+        slots: [
+          { id: 'odd', play: odd, mode: 'multiple', count: 30 * media.length, order: 'custom' },
+          { id: 'rest', play: rest, mode: 'flood' },
+        ],
+      },
     });
     const durationMs = (Object.keys(playable).length * seconds + 5) * 1000;
     const watching = capture(`${server.base}/iptv/channel/1.ts`, durationMs);

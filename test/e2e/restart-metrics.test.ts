@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { broadcastSamples, encodersOf, makeClips, type TestChannel } from '../support/broadcast.ts';
+import { broadcastClips, encodersOf, makeClips, makeRest, type TestChannel } from '../support/broadcast.ts';
 import { capture } from '../support/capture.ts';
 import { readExposition, total } from '../support/exposition.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
@@ -16,6 +16,7 @@ describe('the metrics of restarts, breakers and the database', () => {
   beforeAll(async () => {
     clips = await mkdtemp(join(tmpdir(), 'aircheck-clips-'));
     await makeClips(clips, 8);
+    await makeRest(clips);
     server = await startServer({
       AIRCHECK_LIBRARY_SETTLE_MS: '0',
       AIRCHECK_LIBRARY_WATCH: 'false',
@@ -23,7 +24,7 @@ describe('the metrics of restarts, breakers and the database', () => {
       AIRCHECK_STREAMING_LINGER_MS: '1000',
       AIRCHECK_METRICS_OPEN: 'true',
     });
-    [channel] = (await broadcastSamples(server, { folder: clips })) as [TestChannel];
+    [channel] = (await broadcastClips(server, clips)) as [TestChannel];
   }, 180_000);
 
   afterEach(() => {

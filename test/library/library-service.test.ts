@@ -369,10 +369,10 @@ describe.each(databases)('the library on $name', ({ open }) => {
       `#!/bin/sh\necho + >> ${notes}\n${probePath} "$@"\ns=$?\necho - >> ${notes}\nexit $s\n`,
     );
     await chmod(counter, 0o755);
-    for (let n = 0; n < 60; n++) await put(`${n}.mkv`);
+    for (let n = 0; n < 20; n++) await put(`${n}.mkv`);
     const { service } = create({ probes: 3 }, counter);
     const { progress } = await scanned(service);
-    expect(progress).toMatchObject({ state: 'done', total: 60, probed: 60, failed: 0 });
+    expect(progress).toMatchObject({ state: 'done', total: 20, probed: 20, failed: 0 });
     let running = 0;
     let most = 0;
     for (const line of (await readFile(notes, 'utf8')).trim().split('\n')) {
@@ -384,15 +384,15 @@ describe.each(databases)('the library on $name', ({ open }) => {
   });
 
   test('goes on when the process that inspects is killed', async () => {
-    for (let n = 0; n < 30; n++) await put(`${n}.mkv`);
+    for (let n = 0; n < 16; n++) await put(`${n}.mkv`);
     const { service } = create();
     const { id } = await service.add({ name: 'Test', path: root });
     const scan = service.scan(id);
-    await vi.waitFor(() => expect(service.progress(id).probed).toBeGreaterThan(2), soon);
+    await vi.waitFor(() => expect(service.progress(id).probed).toBeGreaterThan(1), soon);
     const [inspector] = await childrenThatRun('inspector-process.js');
     if (inspector === undefined) throw new Error('there is no inspector');
     process.kill(inspector, 'SIGKILL');
-    expect(await scan).toMatchObject({ state: 'done', probed: 30, failed: 0 });
+    expect(await scan).toMatchObject({ state: 'done', probed: 16, failed: 0 });
   });
 
   test('without ffprobe the scan fails, and no file does', async () => {
@@ -407,14 +407,14 @@ describe.each(databases)('the library on $name', ({ open }) => {
   });
 
   test('tells of its progress, and the second scan joins the first', async () => {
-    for (let n = 0; n < 12; n++) await put(`${n}.mkv`);
+    for (let n = 0; n < 8; n++) await put(`${n}.mkv`);
     const { service } = create();
     const told: ScanProgress[] = [];
     const unsubscribe = service.subscribe((progress) => told.push(progress));
     const { id } = await service.add({ name: 'Test', path: root });
     const [first, second] = await Promise.all([service.scan(id), service.scan(id)]);
     expect(first).toEqual(second);
-    expect(first).toMatchObject({ state: 'done', total: 12, probed: 12 });
+    expect(first).toMatchObject({ state: 'done', total: 8, probed: 8 });
     expect(first.finishedAt).toBeGreaterThanOrEqual(first.startedAt ?? 0);
     await vi.waitFor(() => expect(told.at(-1)?.state).toBe('done'), soon);
     expect(told.some(({ state, current }) => state === 'probing' && current?.endsWith('.mkv'))).toBe(true);
@@ -445,7 +445,7 @@ describe.each(databases)('the library on $name', ({ open }) => {
   });
 
   test('removes a library with its media, also while it is scanned', async () => {
-    for (let n = 0; n < 20; n++) await put(`${n}.mkv`);
+    for (let n = 0; n < 10; n++) await put(`${n}.mkv`);
     const { service } = create();
     const { id } = await service.add({ name: 'Test', path: root });
     await vi.waitFor(() => expect(service.progress(id).state).toBe('probing'), soon);
@@ -458,7 +458,7 @@ describe.each(databases)('the library on $name', ({ open }) => {
   });
 
   test('stops in the middle of a scan, twice, and the next start goes on', async () => {
-    for (let n = 0; n < 40; n++) await put(`${n}.mkv`);
+    for (let n = 0; n < 12; n++) await put(`${n}.mkv`);
     const first = create().service;
     const { id } = await first.add({ name: 'Test', path: root });
     await vi.waitFor(() => expect(first.progress(id).state).toBe('probing'), soon);
@@ -469,6 +469,6 @@ describe.each(databases)('the library on $name', ({ open }) => {
     const { service } = create();
     await service.start();
     await service.scan(id);
-    expect(Object.values(await states()).filter((state) => state === 'ready')).toHaveLength(40);
+    expect(Object.values(await states()).filter((state) => state === 'ready')).toHaveLength(12);
   });
 });

@@ -12,7 +12,7 @@ import { Muxer } from '../../src/mpegts/muxer.ts';
 import type { TimelineMedia } from '../../src/playout/timeline.ts';
 import { complaintsOf, ffmpeg } from '../mpegts/real-ffmpeg.ts';
 import { analyse, faultsOf } from '../support/transport-stream.ts';
-import { eventually, isAlive, scriptIn } from './processes.ts';
+import { eventually, executable, isAlive } from './processes.ts';
 import { brightness, Shelf, Station, smallProfile, timeline, type Watcher } from './station.ts';
 
 const frameTicks = 3600;
@@ -302,7 +302,7 @@ describe.concurrent('a channel', () => {
       muxer.write({ ...unit, pts: unit.pts + away, dts: unit.dts + away });
     }
     await writeFile(file, muxer.take()!.bytes);
-    const station = await Station.open(shelf, {}, await scriptIn(folder, `cat '${file}'`));
+    const station = await Station.open(shelf, {}, await executable(folder, `cat '${file}'`));
     onTestFinished(() => station.stop());
     const items = timeline(Date.now(), { media: long, ms: 8_000 }, { media: long, ms: 60_000 });
     const id = station.add('5', items);

@@ -6,11 +6,11 @@ import { scratchFolder } from '../mpegts/real-ffmpeg.ts';
 
 /** An executable of a few lines of shell; it is gone when the test is. */
 export async function script(...lines: string[]): Promise<string> {
-  return await scriptIn(await scratchFolder(), ...lines);
+  return await executable(await scratchFolder(), ...lines);
 }
 
-/** The same in a folder: of tests that run beside each other, only their own contexts know which one ends. */
-export async function scriptIn(folder: string, ...lines: string[]): Promise<string> {
+/** The same in a folder of the caller's: for tests that run side by side. */
+export async function executable(folder: string, ...lines: string[]): Promise<string> {
   const file = join(folder, 'encoder.sh');
   await writeFile(file, ['#!/bin/sh', ...lines, ''].join('\n'));
   await chmod(file, 0o755);

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { capture } from './capture.ts';
+import { cheapProfile } from './chaos/recordings.ts';
 import { type ClockFrame, readPictureClock } from './picture-clock.ts';
 import { sampleRecordings } from './recordings.ts';
 import { type RunningServer, until } from './server.ts';
@@ -21,23 +22,65 @@ export async function broadcastSamples(
 ): Promise<TestChannel[]> {
   const [first] = await sampleRecordings();
   if (first === undefined) throw new Error('there are no sample recordings');
-  const folder = options.folder ?? first.file.slice(0, -first.path.length - 1);
-  const { body: library } = await server.api('POST', '/libraries', { name: 'Samples', path: folder });
+  await addSamples(server, options.folder ?? first.file.slice(0, -first.path.length - 1));
+  const all = await addQuery(server, 'All', {});
+  const { body: profiles } = await server.api('GET', '/profiles');
+  const { id } = profiles.items.find(({ name }: { name: string }) => name === (options.profile ?? '480p'));
+  const slots = [{ id: 'all', play: all, mode: 'flood', order: 'shuffle' }];
+  return await addChannels(server, id, slots, options.channels);
+}
+
+/**
+ * Scans a folder of clips and makes channels that shuffle them: two hundred, and behind them what `makeRest` has made.
+ * Days of nothing but clips would be tens of thousands of rows, and to plan them the most work of a whole test. The
+ * picture is small for the same reason.
+ */
+export async function broadcastClips(
+  server: RunningServer,
+  folder: string,
+  options: { channels?: number; bitrateKbps?: number } = {},
+): Promise<TestChannel[]> {
+  await addSamples(server, folder);
+  const clips = await addQuery(server, 'Clips', { durationTo: 'PT5M' });
+  const rest = await addQuery(server, 'Rest', { durationFrom: 'PT5M' });
+  const slots = [
+    { id: 'clips', play: clips, mode: 'multiple', count: 200, order: 'shuffle' },
+    { id: 'rest', play: rest, mode: 'flood' },
+  ];
+  const { video, audio } = cheapProfile;
+  const spec = { video: { ...video, bitrateKbps: options.bitrateKbps ?? video.bitrateKbps }, audio };
+  const { body: profile } = await server.api('POST', '/profiles', { name: 'small', spec });
+  return await addChannels(server, profile.id, slots, options.channels);
+}
+
+/** Ids of media, and with them every shuffle, are made of the library's name. */
+async function addSamples(server: RunningServer, path: string): Promise<void> {
+  const { body: library } = await server.api('POST', '/libraries', { name: 'Samples', path });
   await until('the library is scanned', async () => {
     const { body } = await server.api('GET', `/libraries/${library.id}/scan`);
     return body.state === 'done' && body.pending === 0 ? true : undefined;
   });
-  const collection = await server.api('POST', '/collections', { name: 'All', kind: 'query', query: {} });
-  const { body: profiles } = await server.api('GET', '/profiles');
-  const profile = profiles.items.find(({ name }: { name: string }) => name === (options.profile ?? '480p'));
+}
+
+async function addQuery(server: RunningServer, name: string, query: unknown): Promise<string> {
+  const { body } = await server.api('POST', '/collections', { name, kind: 'query', query });
+  return body.id;
+}
+
+async function addChannels(
+  server: RunningServer,
+  profileId: string,
+  slots: readonly unknown[],
+  count = 1,
+): Promise<TestChannel[]> {
   const channels: TestChannel[] = [];
-  for (let n = 1; n <= (options.channels ?? 1); n++) {
+  for (let n = 1; n <= count; n++) {
     const { status, body } = await server.api('POST', '/channels', {
       number: String(n),
       name: `Channel ${n}`,
-      profileId: profile.id,
+      profileId,
       seed: n,
-      schedule: { slots: [{ id: 'all', play: collection.body.id, mode: 'flood', order: 'shuffle' }] },
+      schedule: { slots },
     });
     if (status !== 201) throw new Error(`channel ${n}: ${JSON.stringify(body)}`);
     channels.push({ id: body.id, number: body.number, url: `${server.base}/iptv/channel/${body.id}.ts` });
@@ -56,6 +99,12 @@ export async function makeClips(
     const cut = ['-nostdin', '-v', 'error', '-i', file, '-t', String(seconds), '-c', 'copy', clip];
     await promisify(execFile)('ffmpeg', cut);
   }
+}
+
+/** Half an hour of next to nothing, for the time for which nobody watches any more. */
+export async function makeRest(folder: string): Promise<void> {
+  const picture = ['-f', 'lavfi', '-i', 'color=s=64x36:r=1:d=1800', '-c:v', 'libx264'];
+  await promisify(execFile)('ffmpeg', ['-nostdin', '-v', 'error', ...picture, join(folder, 'rest.mkv')]);
 }
 
 /** The recording's number by the title of its media. */
@@ -113,16 +162,14 @@ async function withFile<T>(bytes: Buffer, use: (file: string) => Promise<T>): Pr
 
 /** The pids of encoders that belong to a server, by what the system says. */
 export async function encodersOf(server: RunningServer): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,stat=,args=']);
-  const candidates = stdout
-    .split('\n')
-    .filter((line) => line.includes('ffmpeg') && !/^\s*\d+\s+Z/.test(line))
-    .map((line) => Number(line.trim().split(/\s+/)[0]));
-  const owned = await Promise.all(
-    candidates.map(async (pid) => {
-      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      return environment.split('\0').includes(`AIRCHECK_OWNER=${server.data}`);
-    }),
-  );
-  return candidates.filter((_, index) => owned[index]);
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const owned = await Promise.all(pids.map((pid) => isEncoderOf(server, pid)));
+  return pids.filter((_, index) => owned[index]).map(Number);
+}
+
+/** Of a process that has ended, and waits for somebody to take notice, there is nothing to read. */
+async function isEncoderOf(server: RunningServer, pid: string): Promise<boolean> {
+  const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+  if (!(await read('cmdline')).includes('ffmpeg')) return false;
+  return (await read('environ')).split('\0').includes(`AIRCHECK_OWNER=${server.data}`);
 }

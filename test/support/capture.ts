@@ -28,6 +28,8 @@ export function capture(url: string, durationMs: number, signal?: AbortSignal): 
       };
       const timer = setTimeout(() => finish(false), durationMs);
       signal?.addEventListener('abort', () => finish(false));
+      // It may have been aborted before there was an answer.
+      if (signal?.aborted) finish(false);
       response.on('data', (bytes: Buffer) => {
         firstByteAt ??= Date.now();
         const now = performance.now();

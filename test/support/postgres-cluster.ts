@@ -1,9 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
 import postgres from 'postgres';
 
 export interface PostgresCluster {
@@ -97,13 +98,13 @@ async function startOwn(
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (user) for (const path of [folder, passwordFile]) chownSync(path, user.uid, user.gid);
   const options = { cwd: folder, ...user };
-  execFileSync(
+  await promisify(execFile)(
     join(binaries, 'initdb'),
     [
       ...['-D', data, '-U', 'postgres', '--pwfile', passwordFile, '-A', 'scram-sha-256'],
       ...['-E', 'UTF8', '--locale=C.UTF-8', '--no-sync', '--wal-segsize=4'],
     ],
-    { ...options, stdio: 'pipe' },
+    options,
   );
   const port = await freePort();
   const settings = {
