@@ -181,8 +181,8 @@ export const channels = pgTable('channels', {
 });
 
 /**
- * The plan as stored: rows `[startsAt, endsAt)` of a channel, without a hole. The migration adds an
- * exclusion constraint on (channel, time range), so that an overlap is impossible.
+ * The plan as stored: rows `[startsAt, endsAt)` of a channel, without a hole. The migrations add triggers that
+ * refuse an overlap.
  */
 export const playoutItems = pgTable(
   'playout_items',

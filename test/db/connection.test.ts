@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { asc, eq, sql as statement } from 'drizzle-orm';
+import { and, asc, eq, sql as statement } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Connection, connect } from '../../src/db/connection.ts';
@@ -45,6 +45,24 @@ describe.each(databases)('the $name database', ({ open }) => {
         cause: { code: '23P01', constraint_name: 'playout_items_no_overlap' },
       },
     );
+    const overlaps = [
+      [item(at - 500, at + 1)],
+      [item(at - 500, at + 9_000)],
+      [item(at + 200, at + 300)],
+      [item(at, at + 1_000)],
+      [item(at + 4_000, at + 5_000), item(at + 4_999, at + 6_000)],
+      [item(at + 2_000, at + 3_000), item(at + 500, at + 600)],
+    ];
+    for (const items of overlaps) {
+      await expect(database.db.insert(playoutItems).values(items)).rejects.toThrow(/at the same time/);
+    }
+    const first = and(eq(playoutItems.channelId, channelId), eq(playoutItems.startsAt, at));
+    await expect(
+      database.db
+        .update(playoutItems)
+        .set({ endsAt: at + 1_001 })
+        .where(first),
+    ).rejects.toThrow(/at the same time/);
     await expect(database.db.insert(playoutItems).values(item(at + 5_000, at + 5_000))).rejects.toThrow();
     expect(await database.db.$count(playoutItems, eq(playoutItems.channelId, channelId))).toBe(2);
   });
