@@ -134,6 +134,7 @@ async function start(config: Config, logging: StoredLogging, parts: StartedParts
     localise: (deflated, base) => worker.localise(deflated, base),
     showingChanged: (changedSince) =>
       channelsShowingChanged(db, { changedSince, from: Date.now() - 86_400_000 }),
+    firstMayWait: () => playout.isBeginning,
     config,
     log: logOf('guide'),
   });

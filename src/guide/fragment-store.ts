@@ -16,6 +16,8 @@ export interface FragmentStoreDeps {
     channelId: string,
     options: { now: EpochMs; known: Map<EpochMs, string>; signal: AbortSignal },
   ) => Promise<RenderedFragment | undefined>;
+  /** While it says so, channels that have no part yet wait: others have a better use for the thread. */
+  firstMayWait?: (() => boolean) | undefined;
   /** A new piece, with each of the addresses in it that it was asked to be written for. */
   onPiece: (piece: Piece, local: ReadonlyMap<string, Packed>) => void;
   log: Logger;
@@ -164,11 +166,12 @@ export class FragmentStore {
     for (const id of this.#kept.keys()) if (!ids.has(id)) this.#kept.delete(id);
     const writtenIn = pieceFloor(this.#now());
     const nowMs = performance.now();
+    const firstMayWait = this.#deps.firstMayWait?.() ?? false;
     let best: { id: string; rank: number; failures: number; edit: number } | undefined;
     for (const id of ids) {
       const kept = this.#keep(id);
       const { edit, shown, pieces, failures } = kept;
-      if (kept.retryAtMs > nowMs) continue;
+      if (kept.retryAtMs > nowMs || (pieces === undefined && firstMayWait)) continue;
       const isEdited = edit > shown;
       if (!isEdited && pieces !== undefined && kept.writtenIn === writtenIn) continue;
       const candidate = { id, rank: isEdited ? 0 : pieces === undefined ? 1 : 2, failures, edit };

@@ -37,6 +37,8 @@ export interface GuideServiceDeps {
   localise: (deflated: Uint8Array[], base: string) => Promise<Packed[]>;
   /** The channels that show media which have changed since an instant. */
   showingChanged: (changedSince: EpochMs) => Promise<string[]>;
+  /** While it says so, what has never been written is not yet: timelines are planned first. */
+  firstMayWait?: () => boolean;
   config: Pick<Config, 'guide' | 'publicUrl'>;
   log: Logger;
   now?: () => EpochMs;
@@ -79,6 +81,7 @@ export class GuideService {
     this.#fragments = new FragmentStore({
       channels: () => deps.lineup().map(({ id }) => id),
       render: (channelId, options) => this.#render(channelId, options),
+      firstMayWait: deps.firstMayWait,
       onPiece: (piece, local) => {
         for (const [base, packed] of local) this.#addresses.add(base, piece, packed);
         // Pieces that are out of date are not to be held by a guide that nobody is sent any more.

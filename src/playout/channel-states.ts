@@ -16,6 +16,8 @@ export interface ChannelState extends PlayoutStatus {
   channel: FullChannel;
   /** Planned since the start: the problems are known. */
   checked: boolean;
+  /** It has been its turn since the start, whether that went well or not. */
+  tried: boolean;
   /**
    * The edition of media and collections that the timeline was last compared with. Undefined when it has to be
    * compared again for another reason: after a start, or because it could not be planned.
@@ -87,6 +89,6 @@ export class ChannelStates {
 function stateOf(channel: FullChannel): ChannelState {
   return {
     ...{ channel, status: 'planning', horizonEndsAt: undefined, problems: [] },
-    ...{ checked: false, edition: undefined, byTime: false, waits: false },
+    ...{ checked: false, tried: false, edition: undefined, byTime: false, waits: false },
   };
 }

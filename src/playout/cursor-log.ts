@@ -102,5 +102,6 @@ function alike(a: unknown, b: unknown): a is object {
 
 /** As an own property, whatever the key is called. */
 function own(target: { [key: string]: unknown }, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }

@@ -145,6 +145,11 @@ export class PlayoutService {
     };
   }
 
+  /** Channels are on their way to their first timelines. */
+  get isBeginning(): boolean {
+    return this.#channels.all().some(({ status, tried, waits }) => status === 'planning' && !tried && !waits);
+  }
+
   /** Tells of channels whose timeline or description has changed. Returns a function that ends it. */
   subscribe(listener: (channelId: string) => void): () => void {
     this.#listeners.add(listener);
@@ -330,7 +335,12 @@ export class PlayoutService {
     channelId: string,
     how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
   ): Promise<PlanChannelResult | undefined> {
-    return await this.#inTurn(channelId, () => this.#planNow(channelId, how));
+    try {
+      return await this.#inTurn(channelId, () => this.#planNow(channelId, how));
+    } finally {
+      const state = this.#channels.get(channelId);
+      if (state !== undefined) state.tried = true;
+    }
   }
 
   async #planNow(

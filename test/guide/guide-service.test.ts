@@ -296,6 +296,21 @@ describe('channels that come and go', () => {
     expect(text).not.toContain('C.6');
   });
 
+  it('wait for their first timelines, while those that are written go on being so', async () => {
+    let isBeginning = false;
+    const { guide, seen } = station(['5'], { firstMayWait: () => isBeginning, editWaitMs: 20 });
+    await guide.snapshot();
+    isBeginning = true;
+    seen.lineup = ['5', '6'].map(lineupChannel);
+    guide.invalidate();
+    await guide.snapshot();
+    expect(seen.rendered).toEqual(['5', '5']);
+    isBeginning = false;
+    guide.invalidate('6');
+    await guide.refresh();
+    expect(seen.rendered).toEqual(['5', '5', '6']);
+  });
+
   it('are renamed without being written anew', async () => {
     const { guide, seen } = station(['5']);
     await guide.snapshot();

@@ -136,6 +136,24 @@ describe.each(databases)('the playout service ($name)', ({ open }) => {
     expect(service.window(id).at(-1)!.endsAt).toBeGreaterThan(now + 2 * hour);
   });
 
+  it('is at its beginning until each channel without a timeline has had its turn, even where that failed', async () => {
+    const { id } = await aStation();
+    const seen: boolean[] = [];
+    service = aService({
+      plan: (request) => {
+        seen.push(service.isBeginning);
+        return Promise.reject(new Error(`${request.channelId} cannot be planned`));
+      },
+    });
+    await service.start();
+    await expect(service.extendAll()).rejects.toThrow(/could not be planned/);
+    expect([...seen, service.isBeginning]).toEqual([true, false]);
+    await planChannel(db, { channelId: id, now, until: now + 48 * hour, freezeMs: 0 });
+    service = aService();
+    await service.start();
+    expect(service.isBeginning).toBe(false);
+  });
+
   it('reads on as time goes by', async () => {
     const { id } = await aStation(10 * minute);
     await service.start();
