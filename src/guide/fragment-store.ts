@@ -47,7 +47,8 @@ const operation = 'writing the guide';
 
 /**
  * Keeps the part of each channel in the guide, written and packed, and writes anew what has changed: first what has
- * been edited, then what has no part yet, then what time has moved on for. One channel at a time, in a worker thread.
+ * been edited, the last edit first, because somebody may be waiting for it; then what has no part yet, then what time
+ * has moved on for. One channel at a time, in a worker thread.
  */
 export class FragmentStore {
   readonly #deps: FragmentStoreDeps;
@@ -174,7 +175,7 @@ export class FragmentStore {
       if (kept.retryAtMs > nowMs || (pieces === undefined && firstMayWait)) continue;
       const isEdited = edit > shown;
       if (!isEdited && pieces !== undefined && kept.writtenIn === writtenIn) continue;
-      const candidate = { id, rank: isEdited ? 0 : pieces === undefined ? 1 : 2, failures, edit };
+      const candidate = { id, rank: pieces === undefined ? 1 : isEdited ? 0 : 2, failures, edit };
       if (best === undefined || comesBefore(candidate, best)) best = candidate;
     }
     return best?.id;
@@ -287,5 +288,5 @@ interface Candidate {
 }
 
 function comesBefore(a: Candidate, b: Candidate): boolean {
-  return (a.failures - b.failures || a.rank - b.rank || a.edit - b.edit) < 0;
+  return (a.failures - b.failures || a.rank - b.rank || b.edit - a.edit) < 0;
 }

@@ -166,6 +166,16 @@ describe('an edit', () => {
     expect(await linesOf(before)).toContain('6 0 6');
   });
 
+  it('that was made last comes first: somebody may be waiting for it', async () => {
+    const { guide, seen } = station(['5', '6', '7', '8']);
+    await guide.snapshot();
+    seen.rendered.length = 0;
+    guide.invalidate();
+    guide.invalidate('7');
+    await guide.refresh();
+    expect(seen.rendered).toEqual(['5', '7', '6', '8']);
+  });
+
   it('is waited for when it comes while its channel is being written', async () => {
     const { guide, seen } = station(['5']);
     let release = () => {};
