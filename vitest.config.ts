@@ -21,6 +21,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores, and most tests run encoders: more workers only make the timings worse.
     maxWorkers: 2,
+    // Of the tests of a file that run side by side.
+    maxConcurrency: 3,
     sequence: { sequencer: LongestFirst },
     reporters: ['default'],
   },

@@ -94,7 +94,7 @@ describe('the embedded database', { timeout: 120_000 }, () => {
 
   it('loses no acknowledged row when the server is killed, and starts again at once', async () => {
     const acknowledged: string[] = [];
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       const { child, lines } = await writer(folder, `${round}`);
       const enough = acknowledged.length + 20 + round * 37;
       for await (const line of lines) {

@@ -6,6 +6,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { broadcastClips, decodeErrors, makeClips, makeRest, type TestChannel } from '../support/broadcast.ts';
 import { capture } from '../support/capture.ts';
+import { cheapProfile } from '../support/chaos/recordings.ts';
 import { hasOwnPostgres, type OwnPostgres, startOwnPostgres } from '../support/postgres-cluster.ts';
 import { type RunningServer, startServer, until } from '../support/server.ts';
 import { canMount, SmallDisk } from '../support/small-disk.ts';
@@ -13,7 +14,7 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { analyse, backwardSteps, largestStep } from '../support/transport-stream.ts';
 
 const settings = { AIRCHECK_LIBRARY_SETTLE_MS: '0', AIRCHECK_PLAYOUT_HORIZON_HOURS: '48' };
-const frameTicks = 3_000;
+const frameTicks = (90_000 * cheapProfile.video.frameRate.den) / cheapProfile.video.frameRate.num;
 /** OUTAGE_SECONDS=60 for as long as the requirement says. */
 const outageMs = Number(process.env.OUTAGE_SECONDS ?? 10) * 1_000;
 
@@ -245,7 +246,7 @@ describe.runIf(hasOwnPostgres())('a server that is granted three connections', s
     );
     expect(answers.map(({ status }) => status)).toEqual(Array(60).fill(200));
     expect(server.output()).not.toContain('too many connections');
-  }, 60_000);
+  }, 120_000);
 
   it.sequential('gets by with two of them when somebody else takes the third, and with one', async () => {
     const [id] = (await asked(server, 'GET', '/channels')).body.items.map((item: { id: string }) => item.id);

@@ -132,6 +132,8 @@ describe.concurrent('a channel', () => {
       media.title,
       starts[index],
     ]);
+    // An encoder that is slow to start leaves the slate in front.
+    if (shown[0]?.luma === slateLuma) shown.shift();
     const program = shown.filter(({ to, from }) => to > from + 2 * frame);
     expect(program.length, JSON.stringify({ shown, wanted })).toBe(6);
     program.slice(1).forEach(({ from }, index) => {

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { capture } from './capture.ts';
+import { addLibrary } from './chaos/lineup.ts';
 import { cheapProfile } from './chaos/recordings.ts';
 import { type ClockFrame, readPictureClock } from './picture-clock.ts';
 import { sampleRecordings } from './recordings.ts';
-import { type RunningServer, until } from './server.ts';
+import type { RunningServer } from './server.ts';
 
 export interface TestChannel {
   id: string;
@@ -22,13 +23,16 @@ export async function broadcastSamples(
 ): Promise<TestChannel[]> {
   const [first] = await sampleRecordings();
   if (first === undefined) throw new Error('there are no sample recordings');
-  await addSamples(server, options.folder ?? first.file.slice(0, -first.path.length - 1));
+  await addLibrary(server, options.folder ?? first.file.slice(0, -first.path.length - 1), samples);
   const all = await addQuery(server, 'All', {});
   const { body: profiles } = await server.api('GET', '/profiles');
   const { id } = profiles.items.find(({ name }: { name: string }) => name === (options.profile ?? '480p'));
   const slots = [{ id: 'all', play: all, mode: 'flood', order: 'shuffle' }];
   return await addChannels(server, id, slots, options.channels);
 }
+
+/** Ids of media, and with them every shuffle, are made of the library's name. */
+const samples = 'Samples';
 
 /**
  * Scans a folder of clips and makes channels that shuffle them: two hundred, and behind them what `makeRest` has made.
@@ -40,7 +44,7 @@ export async function broadcastClips(
   folder: string,
   options: { channels?: number; bitrateKbps?: number } = {},
 ): Promise<TestChannel[]> {
-  await addSamples(server, folder);
+  await addLibrary(server, folder, samples);
   const clips = await addQuery(server, 'Clips', { durationTo: 'PT5M' });
   const rest = await addQuery(server, 'Rest', { durationFrom: 'PT5M' });
   const slots = [
@@ -51,15 +55,6 @@ export async function broadcastClips(
   const spec = { video: { ...video, bitrateKbps: options.bitrateKbps ?? video.bitrateKbps }, audio };
   const { body: profile } = await server.api('POST', '/profiles', { name: 'small', spec });
   return await addChannels(server, profile.id, slots, options.channels);
-}
-
-/** Ids of media, and with them every shuffle, are made of the library's name. */
-async function addSamples(server: RunningServer, path: string): Promise<void> {
-  const { body: library } = await server.api('POST', '/libraries', { name: 'Samples', path });
-  await until('the library is scanned', async () => {
-    const { body } = await server.api('GET', `/libraries/${library.id}/scan`);
-    return body.state === 'done' && body.pending === 0 ? true : undefined;
-  });
 }
 
 async function addQuery(server: RunningServer, name: string, query: unknown): Promise<string> {

@@ -11,8 +11,8 @@ export interface CheapChannel {
 }
 
 /** Adds a folder and waits until all in it is known. */
-export async function addLibrary(server: RunningServer, path: string): Promise<void> {
-  const { status, body } = await server.api('POST', '/libraries', { name: 'Recordings', path });
+export async function addLibrary(server: RunningServer, path: string, name = 'Recordings'): Promise<void> {
+  const { status, body } = await server.api('POST', '/libraries', { name, path });
   if (status !== 201) throw new Error(`the library: ${JSON.stringify(body)}`);
   await until(
     'the library is scanned',
