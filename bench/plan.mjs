@@ -104,6 +104,8 @@ async function makeStation() {
       schedule: { slots: [slot] },
     });
   }
+  // As it is after the server's own upkeep.
+  await db.execute(sql`analyze`);
 }
 
 async function review() {
