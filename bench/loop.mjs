@@ -2,10 +2,9 @@
 // channels on air, first by themselves and then while a library is scanned.
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeChannels, startServer, until } from './server.mjs';
+import { makeChannels, startServer, until, watch } from './server.mjs';
 
 const files = Number(process.argv[2] ?? 1_000);
 const count = Number(process.argv[3] ?? 5);
@@ -52,27 +51,6 @@ async function makeFiles() {
   ]);
   for (let n = 1; n < files; n++)
     await copyFile(first, join(folder, `clip ${String(n).padStart(4, '0')}.mp4`));
-}
-
-function watch(url) {
-  let lastAt;
-  let worst = 0;
-  const request = http.get(url, (response) => {
-    response.on('data', () => {
-      const now = performance.now();
-      if (lastAt !== undefined) worst = Math.max(worst, now - lastAt);
-      lastAt = now;
-    });
-    response.on('error', () => {});
-  });
-  request.on('error', () => {});
-  return {
-    leave: () => request.destroy(),
-    worstGapMs: () => Math.round(worst),
-    reset: () => {
-      worst = 0;
-    },
-  };
 }
 
 async function delays() {

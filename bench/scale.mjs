@@ -14,7 +14,7 @@ import { createChannel } from '../dist/db/channels.js';
 import { createCollection } from '../dist/db/collections.js';
 import { openDatabase } from '../dist/db/connection.js';
 import { getProfileByName } from '../dist/db/profiles.js';
-import { makeChannels, startServer, until } from './server.mjs';
+import { makeChannels, startServer, until, watch } from './server.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -74,7 +74,7 @@ try {
   await say('  meanwhile', viewer, memory);
 
   const channels = await server.api('GET', '/channels?limit=500');
-  const edited = channels.items.find(({ number }) => number === '107');
+  const edited = channels.items.find(({ number }) => number === '101');
   for (const change of [
     { name: 'Edited by the benchmark' },
     { schedule: { slots: [{ ...edited.schedule.slots[0], guide: { title: 'Block of the benchmark' } }] } },
@@ -205,27 +205,6 @@ async function say(what, viewer, memory) {
     `${what}: thread late p50 ${p50Ms} ms, p99 ${p99Ms} ms, max ${maxMs} ms; longest gap of the viewer ${viewer.worstGapMs()} ms; memory at most ${megabytes(memory.most())}`,
   );
   viewer.reset();
-}
-
-function watch(url) {
-  let lastAt;
-  let worst = 0;
-  const request = http.get(url, (response) => {
-    response.on('data', () => {
-      const now = performance.now();
-      if (lastAt !== undefined) worst = Math.max(worst, now - lastAt);
-      lastAt = now;
-    });
-    response.on('error', () => {});
-  });
-  request.on('error', () => {});
-  return {
-    leave: () => request.destroy(),
-    worstGapMs: () => Math.round(worst),
-    reset: () => {
-      worst = 0;
-    },
-  };
 }
 
 function watchMemory(pid) {

@@ -1,6 +1,7 @@
 // What the benchmarks share: the built server on a free loopback port, with the demo's recordings and channels.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -95,4 +96,26 @@ export async function until(check, timeoutMs = 60_000) {
 export function quantile(values, q) {
   const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+}
+
+/** Watches a stream, and remembers the longest time for which nothing came. */
+export function watch(url) {
+  let lastAt;
+  let worst = 0;
+  const request = http.get(url, (response) => {
+    response.on('data', () => {
+      const now = performance.now();
+      if (lastAt !== undefined) worst = Math.max(worst, now - lastAt);
+      lastAt = now;
+    });
+    response.on('error', () => {});
+  });
+  request.on('error', () => {});
+  return {
+    leave: () => request.destroy(),
+    worstGapMs: () => Math.round(worst),
+    reset: () => {
+      worst = 0;
+    },
+  };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { and, asc, eq, sql as statement } from 'drizzle-orm';
 import postgres from 'postgres';
@@ -8,7 +9,7 @@ import { DatabaseError } from '../../src/errors.ts';
 import { shippedProfiles } from '../../src/ffmpeg/profile.ts';
 import { databases, type TestDatabase } from '../support/databases.ts';
 
-describe.each(databases)('the $name database', ({ open }) => {
+describe.each(databases)('the $name database', ({ name: kind, open }) => {
   let database: TestDatabase;
   let channelId: string;
   const connections: Connection[] = [];
@@ -65,6 +66,29 @@ describe.each(databases)('the $name database', ({ open }) => {
     ).rejects.toThrow(/at the same time/);
     await expect(database.db.insert(playoutItems).values(item(at + 5_000, at + 5_000))).rejects.toThrow();
     expect(await database.db.$count(playoutItems, eq(playoutItems.channelId, channelId))).toBe(2);
+  });
+
+  it('refuses them also to two writers who do not see yet what the other one does', async () => {
+    const at = Date.UTC(2032, 0, 1);
+    const write = ({ db }: Connection, slot: string) =>
+      db.transaction(async (tx) => {
+        await tx.insert(playoutItems).values({ ...item(at, at + 1_000), slot });
+        await delay(200);
+      });
+    const writes = [write(another(), 'one'), write(another(), 'other')];
+    const outcomes = (await Promise.allSettled(writes)).map(({ status }) => status).sort();
+    expect(outcomes).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('keeps statements that come again where it is our own, and none where a pooler may be between', async () => {
+    const connection = another();
+    const ask = (text: string) => connection.sql.unsafe(text, ['x']);
+    for (const text of ['again', 'again', 'again', 'once']) await ask(`select $1::text as ${text}`);
+    const kept = await connection.sql`
+      select statement from pg_prepared_statements where statement ~ '^select .1::text as (again|once)$'`;
+    expect(kept.map(({ statement }) => statement)).toEqual(
+      kind === 'embedded' ? ['select $1::text as again'] : [],
+    );
   });
 
   it('gives an instant back to the millisecond', async () => {
