@@ -38,7 +38,8 @@ export class ChannelDisturber {
     private readonly random: Random,
   ) {}
 
-  async do(kind: ChannelDisturbance): Promise<void> {
+  /** False when there was no occasion for it. */
+  async do(kind: ChannelDisturbance): Promise<boolean> {
     switch (kind) {
       case 'kill':
         return this.signal(kind, 'SIGKILL', killLimitMs);
@@ -55,14 +56,14 @@ export class ChannelDisturber {
     }
   }
 
-  private async signal(kind: ChannelDisturbance, signal: NodeJS.Signals, limitMs: number): Promise<void> {
+  private async signal(kind: ChannelDisturbance, signal: NodeJS.Signals, limitMs: number): Promise<boolean> {
     const { chaos, channel } = this;
     const onAir = await this.untilOnAir();
-    if (onAir === undefined) return;
+    if (onAir === undefined) return false;
     const isHurt = this.hurt.has(onAir.itemId) || onAir.itemStartsAt < chaos.hurtUntil;
     this.hurt.add(onAir.itemId);
     const since = performance.now();
-    if (!send(onAir.pid, signal)) return;
+    if (!send(onAir.pid, signal)) return false;
     chaos.log.did(kind);
     await programmeBack(chaos, channel, {
       kind: isHurt ? `${kind} of an item that had failed` : kind,
@@ -70,14 +71,15 @@ export class ChannelDisturber {
       lostPid: onAir.pid,
       limitMs: isHurt ? lenientLimitMs : limitMs,
     });
+    return true;
   }
 
   /** Of the item that comes: it must be there in time all the same. */
-  private async killNext(kind: ChannelDisturbance): Promise<void> {
+  private async killNext(kind: ChannelDisturbance): Promise<boolean> {
     const { chaos, channel } = this;
     const waitUntil = performance.now() + 30_000;
     for (;;) {
-      if (chaos.over.aborted || performance.now() > waitUntil) return;
+      if (chaos.over.aborted || performance.now() > waitUntil) return false;
       const [stream, onAir] = await Promise.all([streamOf(chaos, channel), encoderOnAir(chaos, channel)]);
       const next = stream?.encoderPids.find((pid) => pid !== onAir?.pid);
       if (onAir !== undefined && next !== undefined && send(next, 'SIGKILL')) {
@@ -87,18 +89,21 @@ export class ChannelDisturber {
         await programmeBack(chaos, channel, { kind, since: endsAt, limitMs: killLimitMs, lostPid: next });
         const item = (await streamOf(chaos, channel))?.item;
         if (item !== undefined) this.hurt.add(item.id);
-        return;
+        return true;
       }
       await delay(200);
     }
   }
 
   /** Breaks the file that is being read, until the next item is on. */
-  private async damage(kind: ChannelDisturbance, breakIt: (file: string) => Promise<unknown>): Promise<void> {
+  private async damage(
+    kind: ChannelDisturbance,
+    breakIt: (file: string) => Promise<unknown>,
+  ): Promise<boolean> {
     const { chaos, channel } = this;
     const onAir = await this.untilOnAir();
     const stream = await streamOf(chaos, channel);
-    if (onAir === undefined || stream?.item === undefined) return;
+    if (onAir === undefined || stream?.item === undefined) return false;
     const { file } = onAir;
     chaos.log.did(kind);
     chaos.log.note(`channel ${channel.number}: ${kind} ${file}`);
@@ -112,6 +117,7 @@ export class ChannelDisturber {
         limitMs: nextItemLimitMs,
         lostPid: onAir.pid,
       });
+      return true;
     } finally {
       await restore(file);
     }

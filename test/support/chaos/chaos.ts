@@ -134,10 +134,11 @@ async function disturb(chaos: Chaos, options: ChaosOptions, over: AbortControlle
   const startedAt = performance.now();
   const channelKinds = new Bag<ChannelDisturbance>(channelDisturbances, chaos.random.for('channel kinds'));
   const serverKinds = new Bag(serverDisturbances(chaos), chaos.random.for('server kinds'));
+  const wanted = [...channelDisturbances, ...serverDisturbances(chaos)];
   const timer = setInterval(() => {
     const elapsedMs = performance.now() - startedAt;
-    const enough = channelKinds.rounds > 0 && serverKinds.rounds > 0;
-    if (elapsedMs > options.durationMs && (enough || elapsedMs > 2 * options.durationMs)) over.abort();
+    const enough = wanted.every((kind) => chaos.log.operations.has(kind));
+    if (elapsedMs > options.durationMs && (enough || elapsedMs > 3 * options.durationMs)) over.abort();
   }, 500);
   const turns = new Turns();
   const channels = watchedChannels(chaos).map(async (channel) => {
@@ -146,7 +147,9 @@ async function disturb(chaos: Chaos, options: ChaosOptions, over: AbortControlle
     while (!chaos.over.aborted) {
       await pause(random.between(...options.channelPauseMs), chaos.over);
       await turns.shared(async () => {
-        if (!chaos.over.aborted) await disturber.do(channelKinds.take());
+        if (chaos.over.aborted) return;
+        const kind = channelKinds.take();
+        if (!(await disturber.do(kind))) channelKinds.putBack(kind);
       });
     }
   });

@@ -33,8 +33,6 @@ export function seeded(seed: number): Random {
 /** Gives all of its contents in random order before it begins again. */
 export class Bag<T> {
   private left: T[] = [];
-  /** How often it was filled again after it had been emptied. */
-  rounds = 0;
 
   constructor(
     private readonly contents: readonly T[],
@@ -45,10 +43,12 @@ export class Bag<T> {
 
   take(): T {
     const taken = this.left.pop() as T;
-    if (this.left.length === 0) {
-      this.left = this.random.shuffled(this.contents);
-      this.rounds++;
-    }
+    if (this.left.length === 0) this.left = this.random.shuffled(this.contents);
     return taken;
+  }
+
+  /** To be taken again next, by whoever asks. */
+  putBack(taken: T): void {
+    this.left.push(taken);
   }
 }
