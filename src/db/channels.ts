@@ -6,6 +6,7 @@ import type { LineupChannel } from '../playout/lineup.ts';
 import { collectionsOf, type Schedule } from '../schedule/types.ts';
 import type { Database } from './connection.ts';
 import { channels, collections, profiles } from './schema.ts';
+import { violationOf } from './violation.ts';
 
 export type Channel = typeof channels.$inferSelect;
 
@@ -146,15 +147,6 @@ export async function channelsPlaying(db: Database, collectionId: string): Promi
   return rows
     .filter(({ schedule }) => collectionsOf(schedule).includes(collectionId))
     .map(({ number }) => number);
-}
-
-/** The name of the constraint that a statement violated, if that is why it failed. */
-export function violationOf(error: unknown): string | undefined {
-  const { code, constraint_name: constraint } = (
-    error instanceof Error && error.cause !== undefined ? error.cause : (error ?? {})
-  ) as { code?: unknown; constraint_name?: unknown };
-  // Class 23: integrity constraint violation.
-  return typeof code === 'string' && code.startsWith('23') ? String(constraint) : undefined;
 }
 
 /** Throws InvalidError when a schedule plays a collection that is not there. */

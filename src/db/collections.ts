@@ -2,11 +2,12 @@ import { asc, count, eq, ilike, inArray, sql } from 'drizzle-orm';
 import { ConflictError, InvalidError, NotFoundError } from '../errors.ts';
 import type { CollectionQuery } from '../library/media.ts';
 import type { PlaylistMember } from '../schedule/types.ts';
-import { channelsPlaying, violationOf } from './channels.ts';
+import { channelsPlaying } from './channels.ts';
 import { type CollectionKind, type MemberRow, membersOf, playlistMember } from './collection-content.ts';
 import { checkMembers, lockMembers, type NewMember, writeMembers } from './collection-members.ts';
 import type { Database } from './connection.ts';
 import { collectionMedia, collectionMembers, collections, media } from './schema.ts';
+import { violationOf } from './violation.ts';
 
 export interface Collection {
   id: string;

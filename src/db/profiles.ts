@@ -1,9 +1,9 @@
 import { asc, eq } from 'drizzle-orm';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { type ProfileSpec, shippedProfiles } from '../ffmpeg/profile.ts';
-import { violationOf } from './channels.ts';
 import type { Database } from './connection.ts';
 import { profiles } from './schema.ts';
+import { violationOf } from './violation.ts';
 
 export type Profile = typeof profiles.$inferSelect;
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { eq } from 'drizzle-orm';
-import { violationOf } from '../db/channels.ts';
 import type { Database } from '../db/connection.ts';
 import { lastContentEnd, setTimelineState, type TimelineState, timelineState } from '../db/playout.ts';
 import { channels } from '../db/schema.ts';
+import { violationOf } from '../db/violation.ts';
 import { UnavailableError } from '../errors.ts';
 import { plan } from '../schedule/plan.ts';
 import {

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
-import { violationOf } from '../db/channels.ts';
 import type { Database } from '../db/connection.ts';
 import type { Library } from '../db/libraries.ts';
+import { violationOf } from '../db/violation.ts';
 import { ConflictError, type WrongPart } from '../errors.ts';
 import type { TransferFile } from './format.ts';
 import { importChannels } from './import-channels.ts';
