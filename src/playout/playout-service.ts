@@ -15,7 +15,8 @@ import { AircheckError, NotFoundError } from '../errors.ts';
 import type { ProfileSpec } from '../ffmpeg/profile.ts';
 import type { Loudness } from '../library/analysis.ts';
 import type { EpochMs } from '../schedule/types.ts';
-import { type ChannelState, ChannelStates, type PlayoutStatus } from './channel-states.ts';
+import { ChannelPlanner, compared } from './channel-planner.ts';
+import { ChannelStates, type PlayoutStatus } from './channel-states.ts';
 import { type Explanation, explain } from './explain.ts';
 import type { LineupChannel } from './lineup.ts';
 import type { PlanChannelRequest, PlanChannelResult } from './plan-channel.ts';
@@ -47,11 +48,7 @@ export interface PlayoutDeps {
   settleMs?: number;
 }
 
-/** What is not frozen is replaced, unless it was planned from what there is now. */
-const compared = { replace: 'beyond-freeze', unlessSame: true } as const;
 const hourMs = 3_600_000;
-/** A timeline that gets shorter than the horizon is made so much longer than it, so that it is seldom done. */
-const spareMs = 6 * hourMs;
 const pastBatch = 2_000;
 const longestWaitMs = 600_000;
 
@@ -63,17 +60,18 @@ export class PlayoutService {
   readonly #listeners = new Set<(channelId: string) => void>();
   readonly #channels = new ChannelStates();
   readonly #reviewSoon: ReviewSoon;
-  /** The last plan of each channel that has been begun or waits. */
-  readonly #planning = new Map<string, Promise<unknown>>();
+  readonly #planner: ChannelPlanner;
   #advance: Promise<void> | undefined;
-  /** Of the media and collections: whenever they may have changed there is another one. */
-  #edition = 1;
   #stopped = false;
 
   constructor(deps: PlayoutDeps) {
     this.#deps = deps;
     this.#now = deps.now ?? Date.now;
     this.#windows = new TimelineWindows({ db: deps.db, now: this.#now });
+    this.#planner = new ChannelPlanner({
+      ...{ log: deps.log, config: deps.config, plan: deps.plan, now: this.#now, channels: this.#channels },
+      onChange: (channelId) => this.#timelineChanged(channelId),
+    });
     this.#reviewSoon = new ReviewSoon(() => this.#review(), deps.settleMs ?? 2_000);
   }
 
@@ -86,6 +84,7 @@ export class PlayoutService {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#planner.stop();
     await Promise.allSettled([this.#advance, this.#reviewSoon.stop()]);
   }
 
@@ -162,7 +161,7 @@ export class PlayoutService {
    */
   async rebuild(channelId: string, options: { from?: 'now' } = {}): Promise<PlanChannelResult> {
     const replace = options.from === 'now' ? 'after-current' : 'beyond-freeze';
-    const result = await this.#plan(channelId, { replace });
+    const result = await this.#planner.plan(channelId, { replace });
     if (result !== undefined) return result;
     throw new NotFoundError('There is no such channel.', { operation: 'rebuilding a timeline' });
   }
@@ -172,7 +171,7 @@ export class PlayoutService {
     channelId: string,
     request: Omit<PreviewRequest, 'channelId' | 'now' | 'freezeMs' | 'edition'>,
   ): Promise<Preview> {
-    const moment = { now: this.#now(), edition: this.#edition, freezeMs: this.#deps.config.freezeMs };
+    const moment = { now: this.#now(), edition: this.#planner.edition, freezeMs: this.#deps.config.freezeMs };
     const preview = await this.#deps.preview?.({ ...request, ...moment, channelId });
     if (preview !== undefined) return preview;
     throw new NotFoundError('There is no such channel.', { operation: 'previewing a schedule' });
@@ -201,10 +200,10 @@ export class PlayoutService {
     await forEach(this.#channels.all(), async (state) => {
       if (this.#stopped || signal?.aborted || state.waits) return;
       const { id, number } = state.channel.lineup;
-      const isDue = this.#isDue(state);
+      const isDue = this.#planner.isDue(state);
       if (!needed.has(id) && state.checked && !isDue) return;
       try {
-        const result = await this.#plan(id, isDue ? compared : {});
+        const result = await this.#planner.plan(id, isDue ? compared : {});
         total.planned++;
         total.added += result?.added ?? 0;
         total.removed += result?.removed ?? 0;
@@ -233,8 +232,10 @@ export class PlayoutService {
     }
     const old = this.#channels.get(channelId)?.channel;
     this.#channels.set(channel);
-    if (options.from === 'now') await this.#tryPlan(channelId, { replace: 'after-current' });
-    else if (old === undefined || planKey(old) !== planKey(channel)) await this.#tryPlan(channelId, compared);
+    const how = options.from === 'now' ? ({ replace: 'after-current' } as const) : compared;
+    if (how !== compared || old === undefined || planKey(old) !== planKey(channel)) {
+      await this.#planner.tryPlan(channelId, how);
+    }
     this.#emit(channelId);
   }
 
@@ -268,7 +269,7 @@ export class PlayoutService {
 
   /** Media or collections have changed: soon the timelines are looked at, and replaced where not frozen. */
   mediaChanged(): void {
-    this.#edition += 1;
+    this.#planner.outdate();
     this.#reviewSoon.ask();
   }
 
@@ -283,11 +284,6 @@ export class PlayoutService {
       this.#advance = undefined;
     });
     return this.#advance;
-  }
-
-  /** Whether its timeline may have been planned from something else than there is now. */
-  #isDue({ edition, byTime }: ChannelState): boolean {
-    return byTime || edition !== this.#edition;
   }
 
   #letWait(channelIds: readonly string[], scanned: Promise<unknown>): void {
@@ -308,7 +304,7 @@ export class PlayoutService {
   /** Learns how far the stored timelines reach, and says which of them are too short. */
   async #readExtents(): Promise<Set<string>> {
     const now = this.#now();
-    const least = now + this.#leastMs;
+    const least = now + this.#planner.leastMs;
     const extents = await channelExtents(this.#deps.db, now);
     const needed = new Set<string>();
     for (const state of this.#channels.all()) {
@@ -323,86 +319,6 @@ export class PlayoutService {
       state.status = (extent.contentEndsAt ?? 0) > now ? 'ok' : 'no_content';
     }
     return needed;
-  }
-
-  /** How far ahead a timeline has to reach, so that it still does at the next look. */
-  get #leastMs(): number {
-    const { horizonHours, extendEveryMs } = this.#deps.config;
-    return horizonHours * hourMs + extendEveryMs;
-  }
-
-  async #plan(
-    channelId: string,
-    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
-  ): Promise<PlanChannelResult | undefined> {
-    try {
-      return await this.#inTurn(channelId, () => this.#planNow(channelId, how));
-    } finally {
-      const state = this.#channels.get(channelId);
-      if (state !== undefined) state.tried = true;
-    }
-  }
-
-  async #planNow(
-    channelId: string,
-    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'>,
-  ): Promise<PlanChannelResult | undefined> {
-    const { log, plan } = this.#deps;
-    const now = this.#now();
-    const startedAt = performance.now();
-    const enough = now + this.#leastMs;
-    const edition = this.#edition;
-    const result = await plan({
-      ...{ channelId, now, enough, until: enough + spareMs, edition },
-      freezeMs: this.#deps.config.freezeMs,
-      ...how,
-    });
-    if (result === undefined) return undefined;
-    const state = this.#channels.get(channelId);
-    const { status, endsAt, problems, byTime, added, removed } = result;
-    if (state !== undefined) {
-      if (status === 'no_content' && state.status !== 'no_content') {
-        log.warn({ channel: state.channel.lineup.number, problems }, 'the channel has nothing to show');
-      }
-      Object.assign(state, { status, horizonEndsAt: endsAt, problems, byTime, checked: true });
-      if (how.replace !== undefined) state.edition = edition;
-      const number = state.channel.lineup.number;
-      const tookMs = Math.round(performance.now() - startedAt);
-      log.debug({ channel: number, ...how, added, removed, status, tookMs }, 'channel planned');
-      if (result.changed) {
-        await this.#windows.load(channelId);
-        this.#emit(channelId);
-      }
-    }
-    return result;
-  }
-
-  /** One plan of a channel at a time: two would make each other outdated. */
-  async #inTurn<T>(channelId: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#planning.get(channelId) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    this.#planning.set(channelId, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#planning.get(channelId) === mine) this.#planning.delete(channelId);
-    }
-  }
-
-  /** The extending task tries again what fails here. */
-  async #tryPlan(
-    channelId: string,
-    how: Pick<PlanChannelRequest, 'replace' | 'unlessSame'> = {},
-  ): Promise<void> {
-    try {
-      await this.#plan(channelId, how);
-    } catch (error) {
-      const state = this.#channels.get(channelId);
-      if (state !== undefined) state.edition = undefined;
-      // What a stop interrupts is planned at the next start.
-      const level = this.#stopped ? 'debug' : 'error';
-      this.#deps.log[level]({ err: error, channel: state?.channel.lineup.number }, 'planning failed');
-    }
   }
 
   /** In batches, between which others have their turn at the database. */
@@ -421,7 +337,7 @@ export class PlayoutService {
     await forEach(this.#channels.all(), async (state) => {
       if (this.#stopped || state.waits) return;
       const { id } = state.channel.lineup;
-      if (this.#isDue(state)) await this.#tryPlan(id, compared);
+      if (this.#planner.isDue(state)) await this.#planner.tryPlan(id, compared);
       await this.#readAgain(id);
     });
   }
@@ -433,6 +349,11 @@ export class PlayoutService {
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'a near timeline could not be read; the old one goes on');
     }
+  }
+
+  async #timelineChanged(channelId: string): Promise<void> {
+    await this.#windows.load(channelId);
+    this.#emit(channelId);
   }
 
   #emit(channelId: string): void {
