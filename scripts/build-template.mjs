@@ -64,6 +64,7 @@ function hashOfSources() {
   const hash = createHash('sha256');
   const migrations = readdirSync(join(root, 'drizzle')).filter((name) => name.endsWith('.sql'));
   const files = [...migrations.sort().map((name) => `drizzle/${name}`), 'drizzle/meta/_journal.json'];
-  for (const file of [...files, 'dist/db/embedded-worker.js']) hash.update(readFileSync(join(root, file)));
+  files.push('dist/db/embedded-worker.js', 'dist/db/embedded-folder.js');
+  for (const file of files) hash.update(readFileSync(join(root, file)));
   return hash.digest('hex');
 }

@@ -58,6 +58,16 @@ describe('the embedded database', { timeout: 120_000 }, () => {
     await database.stop();
   });
 
+  it('holds no database but its own: what initdb makes for others is most of its files', async () => {
+    for (const templateFolder of [undefined, join(folder, 'none')]) {
+      const database = await open(templateFolder === undefined ? {} : { templateFolder });
+      expect(await database.sql`select datname from pg_database`).toEqual([{ datname: 'postgres' }]);
+      await database.stop();
+      expect(readdirSync(join(folder, 'pgdata/base'))).toHaveLength(1);
+      rmSync(join(folder, 'pgdata'), { recursive: true });
+    }
+  });
+
   it('takes no half-made folder for whole', async () => {
     mkdirSync(join(folder, 'pgdata.new/base'), { recursive: true });
     writeFileSync(join(folder, 'pgdata.new/PG_VERSION'), '18\n');

@@ -1,5 +1,5 @@
 import type { PlaceCursor } from '../cursors.ts';
-import { type Digest, digest, mix } from '../hash.ts';
+import { type Digest, digest, mix, mixes, mixTop, mixTopUnit } from '../hash.ts';
 import { compareTexts, parseRef, type Stock } from '../stock.ts';
 
 /** Where an entry stands, whether it is still there or gone. */
@@ -16,8 +16,6 @@ export function comparePlaces(a: Place, b: Place): number {
   return a.rank - b.rank || a.part - b.part || compareTexts(a.id, b.id) || a.nth - b.nth;
 }
 
-/** Hashes are below it; what is held back comes behind all others. */
-const hashes = 2 ** 53;
 /** About so many entries are looked up at first; each time twice as many as before. */
 const firstLook = 64;
 
@@ -31,7 +29,7 @@ export class Permutation {
   readonly held: string | undefined;
   readonly #stock: Stock;
   readonly #seed: Digest;
-  readonly #rank: (index: number) => number;
+  readonly #ranks: Ranks;
   /** Of all entries, and of the shortest, by how many. */
   readonly #runs = new Map<number, Run>();
 
@@ -40,7 +38,7 @@ export class Permutation {
     this.#seed = seed;
     this.epoch = epoch;
     this.held = held;
-    this.#rank = ranking(stock, seed, held);
+    this.#ranks = new Ranks(stock, seed, held);
   }
 
   /** The first entry behind a place that lasts no longer than `maxMs`. */
@@ -50,7 +48,12 @@ export class Permutation {
 
   placeOf(index: number): Place {
     const { id } = this.#stock.media[index]!;
-    const place = { rank: this.#rank(index), part: this.#stock.part(index), id, nth: this.#stock.nth(index) };
+    const place = {
+      rank: this.#ranks.of(index),
+      part: this.#stock.part(index),
+      id,
+      nth: this.#stock.nth(index),
+    };
     return this.#stock.isPart(index) ? { ...place, whole: this.#stock.whole(index) } : place;
   }
 
@@ -58,7 +61,7 @@ export class Permutation {
   placeOfCursor({ after, whole, part = 1 }: PlaceCursor): Place {
     const { id, nth } = parseRef(after);
     const { low, high } = digest(whole ?? after);
-    const rank = mix(low, high, this.#seed) + (id === this.held ? hashes : 0);
+    const rank = mix(low, high, this.#seed) + (id === this.held ? mixes : 0);
     return { rank, part, id, nth, ...(whole === undefined ? {} : { whole }) };
   }
 
@@ -74,7 +77,7 @@ export class Permutation {
     if (run === undefined) {
       const few = among < this.#stock.size;
       const members = few ? this.#stock.byLength.indexes.subarray(0, among) : undefined;
-      run = new Run(this.#stock, members, this.#rank);
+      run = new Run(this.#stock, members, this.#ranks);
       this.#runs.set(among, run);
     }
     return run;
@@ -89,13 +92,42 @@ export class Permutation {
   }
 }
 
-/** Ranks entries by their hashes. It is asked for all of them, so it looks nothing up twice. */
-function ranking(stock: Stock, seed: Digest, held: string | undefined): (index: number) => number {
-  const { media } = stock;
-  const { lows, highs } = stock.digests;
-  const hash = (index: number) => mix(lows[index]!, highs[index]!, seed);
-  if (held === undefined) return hash;
-  return (index) => (media[index]!.id === held ? hash(index) + hashes : hash(index));
+/** The entries of a stock, ranked by their hashes; what is held back comes behind all others. */
+class Ranks {
+  readonly #stock: Stock;
+  readonly #seed: Digest;
+  readonly #held: string | undefined;
+
+  constructor(stock: Stock, seed: Digest, held: string | undefined) {
+    this.#stock = stock;
+    this.#seed = seed;
+    this.#held = held;
+  }
+
+  of(index: number): number {
+    const { digests, media } = this.#stock;
+    const hash = mix(digests.lows[index]!, digests.highs[index]!, this.#seed);
+    return this.#held !== undefined && media[index]!.id === this.#held ? hash + mixes : hash;
+  }
+
+  /** Of all entries, or some, those whose ranks are in [from, to), in no order. */
+  within(from: number, to: number, members?: Uint32Array): Ranked[] {
+    const { lows, highs } = this.#stock.digests;
+    const seed = this.#seed;
+    const found: Ranked[] = [];
+    // Of few it is known by the upper half of their hashes alone that they may be among them.
+    const least = to === Number.POSITIVE_INFINITY ? 0 : Math.floor(from / mixTopUnit);
+    const most = Math.floor(to / mixTopUnit);
+    const size = members?.length ?? this.#stock.size;
+    for (let i = 0; i < size; i++) {
+      const index = members === undefined ? i : members[i]!;
+      const top = mixTop(lows[index]!, highs[index]!, seed);
+      if (top < least || top > most) continue;
+      const rank = this.of(index);
+      if (rank >= from && rank < to) found.push({ index, rank });
+    }
+    return found;
+  }
 }
 
 interface Ranked {
@@ -107,7 +139,7 @@ interface Ranked {
 class Run {
   readonly #stock: Stock;
   readonly #members: Uint32Array | undefined;
-  readonly #rankOf: (index: number) => number;
+  readonly #ranks: Ranks;
   /** The entries whose ranks are in [from, to), in order. */
   #known: Ranked[] = [];
   #from = 0;
@@ -116,11 +148,11 @@ class Run {
   /** Where the last answer stands: most often the next one is right behind it. */
   #last = 0;
 
-  constructor(stock: Stock, members: Uint32Array | undefined, rankOf: (index: number) => number) {
+  constructor(stock: Stock, members: Uint32Array | undefined, ranks: Ranks) {
     this.#stock = stock;
     this.#members = members;
-    this.#rankOf = rankOf;
-    this.#width = (hashes / (members?.length ?? stock.size)) * firstLook;
+    this.#ranks = ranks;
+    this.#width = (mixes / (members?.length ?? stock.size)) * firstLook;
   }
 
   next(behind: Place | undefined, maxMs: number): number | undefined {
@@ -141,17 +173,11 @@ class Run {
   /** Looks up and sorts the entries whose ranks come next. */
   #look(behind: number): void {
     // What is asked for that much is looked up once and for all.
-    const all = this.#width >= hashes / 4;
+    const all = this.#width >= mixes / 4;
     this.#from = all ? 0 : behind;
-    this.#to = all || behind + this.#width >= hashes ? Number.POSITIVE_INFINITY : behind + this.#width;
+    this.#to = all || behind + this.#width >= mixes ? Number.POSITIVE_INFINITY : behind + this.#width;
     this.#width *= 2;
-    const known: Ranked[] = [];
-    const size = this.#members?.length ?? this.#stock.size;
-    for (let i = 0; i < size; i++) {
-      const index = this.#members?.[i] ?? i;
-      const rank = this.#rankOf(index);
-      if (rank >= this.#from && rank < this.#to) known.push({ index, rank });
-    }
+    const known = this.#ranks.within(this.#from, this.#to, this.#members);
     this.#known = known.sort((a, b) => a.rank - b.rank || this.#compareAlike(a.index, b.index));
   }
 
