@@ -19,6 +19,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A trial encoding takes seconds of both cores: most tests do without, and look at something else. */
+const noTrial = { AIRCHECK_FFMPEG_PATH: '/no/ffmpeg' };
+
 interface Answer {
   code: number;
   output: string;
@@ -80,11 +83,15 @@ describe('aircheck doctor', () => {
     expect(away.of('ffmpeg')?.verdict).toBe('ok');
     const broken = join(folder, 'broken.yaml');
     await writeFile(broken, 'a: [');
-    expect((await examine({}, ['-c', broken])).of('configuration')?.verdict).toBe('problem');
+    expect((await examine(noTrial, ['-c', broken])).of('configuration')?.verdict).toBe('problem');
   });
 
   it('works without the database, and tells no secret', async () => {
-    const secrets = { AIRCHECK_ADMIN_KEY: 'sesame-open-sesame', PGPASSWORD: 'another-hidden-word' };
+    const secrets = {
+      ...noTrial,
+      AIRCHECK_ADMIN_KEY: 'sesame-open-sesame',
+      PGPASSWORD: 'another-hidden-word',
+    };
     const url = 'postgres://me:hidden%2Fword@127.0.0.1:1/tv';
     const away = await examine({ ...secrets, DATABASE_URL: url, AIRCHECK_DATA: join(folder, 'b') });
     expect(away.of('database')).toMatchObject({
@@ -120,17 +127,17 @@ describe('aircheck doctor', () => {
       found: expect.stringContaining('/health'),
     });
     expect(running.of('libraries')?.verdict).toBe('skipped');
-    const stranger = await examine({ ...env, AIRCHECK_DATA: join(folder, 'c') });
+    const stranger = await examine({ ...env, ...noTrial, AIRCHECK_DATA: join(folder, 'c') });
     expect(stranger.of('port')?.verdict).toBe('warning');
 
     await server.end('SIGTERM');
-    const stopped = await examine(env);
+    const stopped = await examine({ ...env, ...noTrial });
     expect(stopped.of('port')).toMatchObject({ verdict: 'ok', found: `127.0.0.1:${port} is free` });
     expect(stopped.of('database')?.found).toMatch(/^embedded \(PostgreSQL \d+/);
     expect(stopped.of('schema')).toMatchObject({ verdict: 'ok' });
     expect(stopped.of('library')).toMatchObject({ verdict: 'ok', found: `Films: ${library}` });
     await rename(library, `${library} elsewhere`);
-    expect((await examine(env)).of('library')).toMatchObject({ verdict: 'warning' });
+    expect((await examine({ ...env, ...noTrial })).of('library')).toMatchObject({ verdict: 'warning' });
     await server.remove();
   }, 90_000);
 });
@@ -140,7 +147,7 @@ const postgresUrl = inject('postgresUrl');
 describe.skipIf(postgresUrl === null)('aircheck doctor with PostgreSQL', () => {
   it('sees an empty database, one that is up to date, a newer one, and one that is gone', async () => {
     const { databaseUrl, drop } = await createTestDatabase(postgresUrl!);
-    const env = { DATABASE_URL: databaseUrl, AIRCHECK_DATA: join(folder, 'postgres') };
+    const env = { ...noTrial, DATABASE_URL: databaseUrl, AIRCHECK_DATA: join(folder, 'postgres') };
     try {
       const empty = await examine(env);
       expect(empty.of('database')?.found).toMatch(/^PostgreSQL \d+\.\d+ at .*database aircheck_test/);

@@ -157,7 +157,9 @@ describe('every route', { timeout: 120_000 }, () => {
     const bodies = sampleBodies(await idsOf(['profiles', 'collections']), channel.id);
     const before = await kept();
     const sendAll = async ({ method, path, body }: (typeof bodies)[number]) => {
-      for (const wrong of garbageValues.flatMap((value) => withOneValue(body, value))) {
+      const wrongs = garbageValues.flatMap((value) => withOneValue(body, value));
+      // A third of them, and another seed has another third: there are thousands.
+      for (const wrong of wrongs.filter((_, index) => index % 3 === seed % 3)) {
         const { status, body: answer } = await server.api(method, path, wrong);
         const about = `${status} to ${method} ${path} with ${JSON.stringify(wrong).slice(0, 300)}`;
         expect(status, about).toBeLessThan(500);
