@@ -104,8 +104,6 @@ async function makeStation() {
       schedule: { slots: [slot] },
     });
   }
-  // As it is after the server's own upkeep.
-  await db.execute(sql`analyze`);
 }
 
 async function review() {

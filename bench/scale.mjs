@@ -148,8 +148,6 @@ async function fill() {
         schedule: { slots },
       });
     }
-    // As it is after the server's own upkeep.
-    await db.execute(sql`analyze`);
   } finally {
     await database.stop();
   }

@@ -34,6 +34,17 @@ export type EmbeddedEvent =
   | { kind: 'pong' }
   | { kind: 'warning'; message: string };
 
+const analyseEveryMs = 10_000;
+/** By the rule of autovacuum: what has changed by a tenth since it was analysed last. */
+const analyse = `DO $$
+DECLARE changed regclass;
+BEGIN
+  FOR changed IN
+    SELECT relid FROM pg_stat_user_tables WHERE n_mod_since_analyze > 50 + 0.1 * n_live_tup
+  LOOP
+    EXECUTE format('ANALYZE %s', changed);
+  END LOOP;
+END $$`;
 const checkpointEveryMs = 300_000;
 const vacuumEveryMs = 6 * 3_600_000;
 /** A transaction that says nothing for so long while others wait is rolled back, and its connection closed. */
@@ -95,7 +106,7 @@ class Session {
   readonly #clients = new Set<Client>();
   readonly #queue: Client[] = [];
   #holder: Client | undefined;
-  #used = false;
+  #usedAt = Number.NEGATIVE_INFINITY;
   #isBroken = false;
 
   constructor(deps: { database: PGlite; stderr: Stderr; warn: (message: string) => void }) {
@@ -129,7 +140,8 @@ class Session {
 
   /**
    * Does what Postgres has background processes for: without them nothing else checkpoints, so that the log
-   * would grow for ever, and nothing else vacuums. Returns a function that ends it.
+   * would grow for ever, nothing else vacuums, and queries are planned as if tables were what they were at first.
+   * Returns a function that ends it.
    */
   startUpkeep(): () => void {
     const run = (statement: string) => {
@@ -138,20 +150,30 @@ class Session {
       this.#serve(client);
     };
     let vacuumAt = performance.now() + checkpointEveryMs;
-    const upkeep = setInterval(() => {
-      if (!this.#used) return;
-      this.#used = false;
-      if (performance.now() >= vacuumAt) {
-        run('VACUUM (ANALYZE)');
-        vacuumAt = performance.now() + vacuumEveryMs;
-      }
-      run('CHECKPOINT');
-    }, checkpointEveryMs);
-    const watch = setInterval(() => this.#endSilentTransaction(), silentTransactionMs / 5);
+    const timers = [
+      this.#everyIfUsed(analyseEveryMs, () => run(analyse)),
+      this.#everyIfUsed(checkpointEveryMs, () => {
+        if (performance.now() >= vacuumAt) {
+          run('VACUUM');
+          vacuumAt = performance.now() + vacuumEveryMs;
+        }
+        run('CHECKPOINT');
+      }),
+      setInterval(() => this.#endSilentTransaction(), silentTransactionMs / 5),
+    ];
     return () => {
-      clearInterval(upkeep);
-      clearInterval(watch);
+      for (const timer of timers) clearInterval(timer);
     };
+  }
+
+  /** Nothing that nobody has used since needs any upkeep. */
+  #everyIfUsed(ms: number, work: () => void): NodeJS.Timeout {
+    let doneAt = Number.NEGATIVE_INFINITY;
+    return setInterval(() => {
+      if (this.#usedAt < doneAt) return;
+      doneAt = performance.now();
+      work();
+    }, ms);
   }
 
   #serve(newcomer: Client): void {
@@ -188,7 +210,7 @@ class Session {
       const name = firstString(frame);
       if (name !== '') client.statements.add(name);
     }
-    if (client.socket) this.#used = true;
+    if (client.socket) this.#usedAt = performance.now();
     // Runs to its end before it returns. The bytes are a view of PGlite's memory, hence the copy.
     this.#database
       .execProtocolRawStream(frame, {

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Worker } from 'node:worker_threads';
 import { eq } from 'drizzle-orm';
 import pino from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { connect, type OpenOptions, openDatabase } from '../../src/db/connection.ts';
 import { lockDataFolder } from '../../src/db/data-lock.ts';
 import { settings } from '../../src/db/schema.ts';
@@ -66,6 +66,16 @@ describe('the embedded database', { timeout: 120_000 }, () => {
       expect(readdirSync(join(folder, 'pgdata/base'))).toHaveLength(1);
       rmSync(join(folder, 'pgdata'), { recursive: true });
     }
+  });
+
+  it('learns by itself what its tables have become', async () => {
+    const database = await open();
+    const rows = Array.from({ length: 1_000 }, (_, i) => ({ key: `row ${i}`, value: i }));
+    await database.db.insert(settings).values(rows);
+    const known = () => database.sql`select reltuples::int as rows from pg_class where relname = 'settings'`;
+    expect(await known()).toEqual([{ rows: 0 }]);
+    await vi.waitFor(async () => expect(await known()).toEqual([{ rows: 1_000 }]), { timeout: 30_000 });
+    await database.stop();
   });
 
   it('takes no half-made folder for whole', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, type TestContext } from 'vitest';
 import { type Connection, type ConnectOptions, connect } from '../../src/db/connection.ts';
 import type { DatabaseObserver } from '../../src/db/observer.ts';
 import { inHaste, type Patience, patienceOf } from '../../src/db/patience.ts';
@@ -11,60 +11,54 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
 const serverUrl = inject('postgresUrl');
 
-describe.runIf(serverUrl !== null)('a database behind a network that fails', () => {
-  let databaseUrl: string;
-  let drop: () => Promise<void>;
-  let direct: Connection;
-  let proxy: TcpProxy;
-  let throughProxy: Connection;
+interface Network {
+  proxy: TcpProxy;
+  /** Past the proxy. */
+  direct: Connection;
+  /** Through the proxy. */
+  open(options?: ConnectOptions): Connection;
+  /** How often each name stands in the ledger. */
+  entries(): Promise<Map<string, number>>;
+}
 
-  beforeAll(async () => {
-    ({ databaseUrl, drop } = await createTestDatabase(serverUrl!));
-    direct = connect({ url: databaseUrl }, { max: 2 });
-    await direct.sql`create table ledger (name text not null, part int not null)`;
-  });
-
-  afterAll(async () => {
-    await direct?.stop();
-    await drop?.();
-  });
-
-  beforeEach(async () => {
-    const { hostname, port } = new URL(databaseUrl);
-    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-    await direct.sql`truncate ledger`;
-  });
-
-  afterEach(async () => {
-    await throughProxy?.stop();
-    await proxy.close();
-  });
-
-  function open(options: ConnectOptions = {}): Connection {
+/** A database of its own behind a network of its own: what mostly waits runs side by side. */
+async function network({ onTestFinished: finished }: TestContext): Promise<Network> {
+  const { databaseUrl, drop } = await createTestDatabase(serverUrl!);
+  finished(drop);
+  const direct = connect({ url: databaseUrl }, { max: 2 });
+  finished(() => direct.stop());
+  await direct.sql`create table ledger (name text not null, part int not null)`;
+  const { hostname, port } = new URL(databaseUrl);
+  const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+  finished(() => proxy.close());
+  const open = (options: ConnectOptions = {}) => {
     const url = new URL(databaseUrl);
     url.port = String(proxy.port);
-    throughProxy = connect({ url: url.href }, { max: 4, ...options });
+    const throughProxy = connect({ url: url.href }, { max: 4, ...options });
+    finished(() => throughProxy.stop());
     return throughProxy;
-  }
-
-  /** How often each name stands in the ledger. */
-  async function entries(): Promise<Map<string, number>> {
+  };
+  const entries = async () => {
     const rows = await direct.sql`select name, count(*)::int as n from ledger group by name`;
     return new Map(rows.map(({ name, n }) => [name, n]));
-  }
-
-  const enter = async ({ sql }: Pick<Connection, 'sql'>, name: string) => {
-    await sql`insert into ledger (name, part) values (${name}, 1)`;
   };
-  const enterThree = async ({ sql }: Connection, name: string) =>
-    await sql.begin(async (tx) => {
-      // The second and third are under way at the same time.
-      await tx`insert into ledger (name, part) values (${name}, 1)`;
-      await Promise.all([2, 3].map((part) => tx`insert into ledger (name, part) values (${name}, ${part})`));
-      return name;
-    });
+  return { proxy, direct, open, entries };
+}
 
-  it('survives hundreds of cuts amid transactions: each is there once, or not, or nobody claims to know', async () => {
+const enter = async ({ sql }: Pick<Connection, 'sql'>, name: string) => {
+  await sql`insert into ledger (name, part) values (${name}, 1)`;
+};
+const enterThree = async ({ sql }: Connection, name: string) =>
+  await sql.begin(async (tx) => {
+    // The second and third are under way at the same time.
+    await tx`insert into ledger (name, part) values (${name}, 1)`;
+    await Promise.all([2, 3].map((part) => tx`insert into ledger (name, part) values (${name}, ${part})`));
+    return name;
+  });
+
+describe.runIf(serverUrl !== null)('a database behind a network that fails', () => {
+  it.concurrent('survives hundreds of cuts amid transactions: each is there once, or not, or nobody claims to know', async (context) => {
+    const { proxy, open, entries } = await network(context);
     const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
     console.log(`seed ${seed} (TEST_SEED)`);
     const random = seeded(seed);
@@ -121,7 +115,8 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect((await entries()).get('afterwards')).toBe(3);
   }, 60_000);
 
-  it('finishes transactions and reads in spite of cuts, each exactly once', async () => {
+  it.concurrent('finishes transactions and reads in spite of cuts, each exactly once', async (context) => {
+    const { proxy, open, entries } = await network(context);
     const told = { retried: 0, gaveUp: 0 };
     const observer: DatabaseObserver = {
       called() {},
@@ -149,15 +144,15 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect(told.gaveUp).toBe(0);
   }, 60_000);
 
-  it('tries again when the server has ended its session, or another transaction was in the way', async () => {
+  it.concurrent('tries again when the server has ended its session, or another transaction was in the way', async (context) => {
+    const { direct, open } = await network(context);
     const connection = open();
-    const other = direct;
     await direct.sql`insert into ledger (name, part) values ('a', 0), ('b', 0)`;
     let tries = 0;
     await connection.sql.begin(async (tx) => {
       const [row] = await tx`select pg_backend_pid() as pid`;
       await tx`update ledger set part = part + 1 where name = 'a'`;
-      if (++tries === 1) await other.sql`select pg_terminate_backend(${row?.pid})`;
+      if (++tries === 1) await direct.sql`select pg_terminate_backend(${row?.pid})`;
       await tx`update ledger set part = part + 1 where name = 'b'`;
     });
     expect(tries).toBe(2);
@@ -175,7 +170,20 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect(rows.map(({ part }) => part)).toEqual([21, 21]);
   }, 30_000);
 
-  it('does not repeat a change whose answer was lost', async () => {
+  it.concurrent('stops in time when the database has fallen silent', async (context) => {
+    const { proxy, open } = await network(context);
+    const connection = open();
+    await connection.sql`select 1`;
+    await proxy.mode('silent');
+    const call = connection.sql`select 1`.catch((error: unknown) => error);
+    const began = performance.now();
+    await connection.stop();
+    expect(performance.now() - began).toBeLessThan(12_000);
+    expect(await call).toBeInstanceOf(DatabaseError);
+  }, 20_000);
+
+  it('does not repeat a change whose answer was lost', async (context) => {
+    const { proxy, open, entries } = await network(context);
     const connection = open();
     await connection.sql`select 1`;
     proxy.cutAfter(1, 'reset');
@@ -184,7 +192,8 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect(await entries()).toEqual(new Map([['lost', 1]]));
   });
 
-  it('uses no connection that has died without a word, and so loses no change to it', async () => {
+  it('uses no connection that has died without a word, and so loses no change to it', async (context) => {
+    const { proxy, open, entries } = await network(context);
     const connection = open();
     await connection.sql`select 1`;
     await delay(600);
@@ -194,7 +203,8 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect((await entries()).get('after')).toBe(1);
   });
 
-  it('waits for no answer for ever: what is accepted and never answered fails in time', async () => {
+  it('waits for no answer for ever: what is accepted and never answered fails in time', async (context) => {
+    const { proxy, open, entries } = await network(context);
     const patience: Patience = { ...patienceOf('trial'), connectMs: 300, answerMs: 300 };
     const connection = open({ patience });
     await connection.sql`select 1`;
@@ -213,7 +223,8 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect(await entries()).toEqual(new Map([['again', 3]]));
   });
 
-  it('does not ask a server that ends connections at once more often than it says', async () => {
+  it('does not ask a server that ends connections at once more often than it says', async (context) => {
+    const { proxy, open } = await network(context);
     await proxy.mode('closing');
     const connection = open({ patience: { ...patienceOf('background'), retryWithinMs: 1 } });
     const error = await connection.sql`select 1`.catch((thrown: unknown) => thrown);
@@ -223,7 +234,8 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     });
   });
 
-  it('answers who is in haste within seconds, and at once when the outage is known', async () => {
+  it('answers who is in haste within seconds, and at once when the outage is known', async (context) => {
+    const { proxy, open } = await network(context);
     const connection = open();
     await proxy.mode('refusing');
     const ask = async () => {
@@ -251,7 +263,8 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
       .toBe(true);
   }, 20_000);
 
-  it('says once that the database is away, and once that it is back', async () => {
+  it('says once that the database is away, and once that it is back', async (context) => {
+    const { proxy, open } = await network(context);
     const lines: { level: number; msg: string; reason?: string; tries?: number }[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
     const connection = open({ log, patience: { ...patienceOf('trial') } });
@@ -267,17 +280,6 @@ describe.runIf(serverUrl !== null)('a database behind a network that fails', () 
     expect(lines.length).toBeLessThanOrEqual(3);
     await proxy.mode('through');
     await expect.poll(() => lines.at(-1)?.msg, { timeout: 10_000 }).toBe('the database answers again');
-  }, 20_000);
-
-  it('stops in time when the database has fallen silent', async () => {
-    const connection = open();
-    await connection.sql`select 1`;
-    await proxy.mode('silent');
-    const call = connection.sql`select 1`.catch((error: unknown) => error);
-    const began = performance.now();
-    await connection.stop();
-    expect(performance.now() - began).toBeLessThan(8_000);
-    expect(await call).toBeInstanceOf(DatabaseError);
   }, 20_000);
 });
 

@@ -91,7 +91,7 @@ describe.each(databases)('a timeline that is edited in any way at any moment ($n
     await fc.assert(
       fc.asyncProperty(aStory, (story) => new Station(db, shelves).live(story)),
       // A slow machine tells fewer of them.
-      { numRuns: 25, seed, endOnFailure: true, interruptAfterTimeLimit: 12_000 },
+      { numRuns: 25, seed, endOnFailure: true, interruptAfterTimeLimit: 8_000 },
     );
   }, 120_000);
 });
