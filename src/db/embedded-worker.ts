@@ -35,12 +35,16 @@ export type EmbeddedEvent =
   | { kind: 'warning'; message: string };
 
 const analyseEveryMs = 10_000;
-/** By the rule of autovacuum: what has changed by a tenth since it was analysed last. */
+/**
+ * What has changed by a tenth since it was analysed last: by the rule of autovacuum, and by its size, as PGlite forgets
+ * its counters when it ends.
+ */
 const analyse = `DO $$
 DECLARE changed regclass;
 BEGIN
   FOR changed IN
-    SELECT relid FROM pg_stat_user_tables WHERE n_mod_since_analyze > 50 + 0.1 * n_live_tup
+    SELECT relid FROM pg_stat_user_tables JOIN pg_class ON oid = relid
+    WHERE n_mod_since_analyze > 50 + 0.1 * n_live_tup OR pg_relation_size(relid) > 8192 * (8 + 1.1 * relpages)
   LOOP
     EXECUTE format('ANALYZE %s', changed);
   END LOOP;
@@ -55,7 +59,7 @@ async function main(data: EmbeddedData, port: NonNullable<typeof parentPort>): P
   const stderr = new Stderr();
   // V8 would begin at once to optimise a thousand functions of PGlite on all cores, which takes a third of a start; the
   // default is 1,800,000 bytes of code executed. What does much work is optimised all the same.
-  setFlagsFromString('--wasm-tiering-budget=30000000');
+  setFlagsFromString('--wasm-tiering-budget=5000000');
   try {
     const folder = join(data.dataFolder, 'pgdata');
     const created = await makeDataFolder(folder, data.templateFolder, stderr);
@@ -149,12 +153,14 @@ class Session {
       client.frames.push(queryFrame(statement));
       this.#serve(client);
     };
+    // Whoever was here before may have had no time for it.
+    run(analyse);
     let vacuumAt = performance.now() + checkpointEveryMs;
     const timers = [
       this.#everyIfUsed(analyseEveryMs, () => run(analyse)),
       this.#everyIfUsed(checkpointEveryMs, () => {
         if (performance.now() >= vacuumAt) {
-          run('VACUUM');
+          run('VACUUM (ANALYZE)');
           vacuumAt = performance.now() + vacuumEveryMs;
         }
         run('CHECKPOINT');

@@ -70,12 +70,19 @@ describe('the embedded database', { timeout: 120_000 }, () => {
 
   it('learns by itself what its tables have become', async () => {
     const database = await open();
-    const rows = Array.from({ length: 1_000 }, (_, i) => ({ key: `row ${i}`, value: i }));
-    await database.db.insert(settings).values(rows);
-    const known = () => database.sql`select reltuples::int as rows from pg_class where relname = 'settings'`;
+    const rows = (length: number, name: string) =>
+      Array.from({ length }, (_, i) => ({ key: `${name} ${i}`, value: i }));
+    const known = ({ sql } = database) =>
+      sql`select reltuples::int as rows from pg_class where relname = 'settings'`;
+    await database.db.insert(settings).values(rows(1_000, 'early'));
     expect(await known()).toEqual([{ rows: 0 }]);
     await vi.waitFor(async () => expect(await known()).toEqual([{ rows: 1_000 }]), { timeout: 30_000 });
+    // Also when it is ended before it comes to that.
+    await database.db.insert(settings).values(rows(10_000, 'late'));
     await database.stop();
+    const again = await open();
+    expect(await known(again)).toEqual([{ rows: 11_000 }]);
+    await again.stop();
   });
 
   it('takes no half-made folder for whole', async () => {
