@@ -43,6 +43,9 @@ interface Kept {
 const failingInRow = 3;
 /** A channel that has failed so often, while others have not, does not keep these from being shown. */
 const hopeless = 3;
+/** So many parts are written in the time that somebody waits. Of more edits, only the last ones are waited for. */
+const soonWritten = 25;
+const lastEdits = 4;
 const operation = 'writing the guide';
 
 /**
@@ -115,7 +118,10 @@ export class FragmentStore {
     return { channels: this.#kept.size, bytes };
   }
 
-  /** Waits until all edits made so far are in, but not for long, and not for channels that cannot be written. */
+  /**
+   * Waits until all edits made so far are in, but not for long, and not for channels that cannot be written. Amid
+   * hundreds of edits, as when a library has changed, it waits for the last ones only, which are written first.
+   */
   async settled(limitMs: number): Promise<void> {
     const edit = this.#edits;
     if (!this.#owes(edit)) return;
@@ -240,12 +246,14 @@ export class FragmentStore {
   #owes(edit: number): boolean {
     if (this.#stopped || (this.#isAway && this.#working === undefined)) return false;
     const nowMs = performance.now();
-    return this.#deps.channels().some((id) => {
+    const owed = this.#deps.channels().filter((id) => {
       const kept = this.#kept.get(id);
       if (kept === undefined) return true;
       if (kept.retryAtMs > nowMs) return false;
       return kept.pieces === undefined || (kept.edit > kept.shown && kept.shown < edit);
     });
+    if (owed.length <= soonWritten || !this.isComplete) return owed.length > 0;
+    return owed.some((id) => (this.#kept.get(id)?.edit ?? 0) > edit - lastEdits);
   }
 
   #tell(): void {

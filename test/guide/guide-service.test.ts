@@ -176,6 +176,29 @@ describe('an edit', () => {
     expect(seen.rendered).toEqual(['5', '7', '6', '8']);
   });
 
+  it('is waited for amid hundreds of others, as of a library, and these are not', async () => {
+    const ids = Array.from({ length: 200 }, (_, i) => `${i + 1}`);
+    const { guide, seen } = station(ids, { editWaitMs: 600_000 });
+    await guide.snapshot();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    seen.rendered.length = 0;
+    seen.text = async () => {
+      if (seen.rendered.length > 10) await held;
+      return 'edited';
+    };
+    for (const id of ids) guide.invalidate(id);
+    guide.invalidate('7');
+    const lines = await linesOf(await guide.snapshot());
+    expect(lines).toContain('7 0 edited');
+    expect(lines).toContain('100 0 100');
+    release();
+    await guide.refresh();
+    expect(await linesOf(await guide.snapshot())).toContain('100 0 edited');
+  });
+
   it('is waited for when it comes while its channel is being written', async () => {
     const { guide, seen } = station(['5']);
     let release = () => {};
