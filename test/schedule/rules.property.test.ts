@@ -332,15 +332,19 @@ function programmes(items: readonly PlanItem[]): Playing[][] {
   return groups;
 }
 
-/** The first time, from an instant on, that a wall clock shows a time of day: as luxon tells it. */
+/**
+ * The first time, from an instant on, that a wall clock shows a time of day: as luxon tells it. Where the clock leaves it
+ * out, that is the first instant behind the gap; luxon says one as far behind it as the time was in it.
+ */
 function told(zone: string, start: string, from: number): number {
   for (let days = -1; ; days += 1) {
     const date = DateTime.fromMillis(from, { zone }).plus({ days }).toISODate();
-    const at = DateTime.fromISO(`${date}T${start}`, { zone });
-    const first = at
+    let first = DateTime.fromISO(`${date}T${start}`, { zone })
       .getPossibleOffsets()
-      .reduce((a, b) => DateTime.min(a, b))
-      .toMillis();
-    if (first >= from) return first;
+      .reduce((a, b) => DateTime.min(a, b));
+    if (!first.toISOTime()?.startsWith(start)) {
+      while (first.minus({ minutes: 1 }).offset === first.offset) first = first.minus({ minutes: 1 });
+    }
+    if (first.toMillis() >= from) return first.toMillis();
   }
 }
